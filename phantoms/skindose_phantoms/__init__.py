@@ -1,0 +1,1 @@
+"""Body meshes shipped with skindose, with their provenance in SOURCES.toml."""

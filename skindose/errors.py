@@ -1,0 +1,60 @@
+"""What can go wrong, in words for the person at the machine: what happened, where, what to do."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+
+
+class SkindoseError(Exception):
+    """Base of every error that a user can meet.
+
+    what     one sentence without a full stop; never names a patient
+    where    file name, rule file and line, option, ...
+    remedy   what the reader can do about it
+    """
+
+    exit_code = ExitCode.SOME_FAILED
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        self.what = " ".join(what.split())
+        self.where = where
+        self.remedy = " ".join(remedy.split())
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}. {self.remedy}" if self.remedy else head
+
+    def at(self, where: str) -> SkindoseError:
+        """The same error, told where it happened, when the place was not known where it was raised."""
+        return self if self.where else type(self)(self.what, where, self.remedy)
+
+
+class InputError(SkindoseError):
+    """A file that cannot be used: not DICOM, another kind of report, damaged."""
+
+
+class UnitError(InputError):
+    """A dose or length in a unit that is not known; never guessed."""
+
+
+class PhantomError(SkindoseError):
+    """A mesh that cannot serve as a body."""
+
+
+class OutputError(SkindoseError):
+    """A result that could not be written."""
+
+
+class SettingsError(SkindoseError):
+    """An option, configuration, profile or rule file that is wrong."""
+
+    exit_code = ExitCode.USAGE
