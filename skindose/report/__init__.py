@@ -1,0 +1,1 @@
+"""Result -> bytes: one `render(result) -> bytes` per format; nothing here touches a disk."""
