@@ -53,8 +53,12 @@ def find_peak(dose_mgy: FloatArray, phantom: Phantom) -> Peak | None:
 
 def patch_mean(values: FloatArray, peak: Peak, phantom: Phantom) -> float:
     """Area-weighted mean of a per-cell quantity over the peak's patch."""
-    cells, share = _patch(peak.cell, phantom)
-    return float(np.average(values[cells], weights=share))
+    return float(np.average(values[peak.patch], weights=patch_area_mm2(peak, phantom)))
+
+
+def patch_area_mm2(peak: Peak, phantom: Phantom) -> FloatArray:
+    """(cells of the patch,) the area that each cell of the peak's patch gives to it; the last one only what it lacks."""
+    return _patch(peak.cell, phantom)[1]
 
 
 def _neighbour_mean(values: FloatArray, phantom: Phantom) -> FloatArray:

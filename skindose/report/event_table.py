@@ -123,7 +123,7 @@ def _angle(value_deg: float, positive: str, negative: str) -> str:
 
 def _field(u_min_mm: float, u_max_mm: float, v_min_mm: float, v_max_mm: float) -> str:
     sides = [mm_to_cm(high - low) for low, high in ((u_min_mm, u_max_mm), (v_min_mm, v_max_mm))]
-    return " × ".join(_one(side) for side in sides) if all(map(math.isfinite, sides)) else NO_VALUE
+    return " \u00d7 ".join(_one(side) for side in sides) if all(map(math.isfinite, sides)) else NO_VALUE
 
 
 def _table(*position_mm: float) -> str:

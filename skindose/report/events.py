@@ -10,6 +10,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from skindose.dose import patch_area_mm2
 from skindose.model import Beams, Events, FloatArray, IntArray, Result, Status
 
 # Every float column of Events, in its order; a column added there turns up here.
@@ -103,9 +104,9 @@ def peak_contribution_mgy(result: Result) -> FloatArray:
     own: FloatArray = np.full(len(result.events), np.nan)
     if result.dosemap is None or result.dosemap.peak is None or result.hits is None or result.beams is None:
         return own
-    patch, area_mm2 = result.dosemap.peak.patch, result.phantom.area_mm2
-    share = np.zeros(len(area_mm2))
-    share[patch] = area_mm2[patch] / area_mm2[patch].sum()
+    area_mm2 = patch_area_mm2(result.dosemap.peak, result.phantom)
+    share = np.zeros(len(result.phantom.area_mm2))
+    share[result.dosemap.peak.patch] = area_mm2 / area_mm2.sum()
     at_peak = np.flatnonzero(share[result.hits.cell])
     event = result.beams.event[result.hits.beam()[at_peak]]
     added = result.dosemap.hit_dose_mgy[at_peak] * share[result.hits.cell[at_peak]]

@@ -15,9 +15,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from skindose import __version__
 from skindose.errors import OutputError
 from skindose.model import FloatArray, Result
-from skindose.report.summary import software_version
 
 _VTK_TYPES = {"f8": "Float64", "i4": "Int32", "i8": "Int64", "u1": "UInt8"}
 
@@ -27,7 +27,7 @@ def vtp(result: Result) -> bytes:
 
     Cell arrays dose_mgy, uncertainty_mgy (float64) and region (uint8, index into the field array region_names). Field
     data: patient_to_table_rotation (9, row by row) and patient_to_table_origin_mm (3), with
-    x_table = rotation @ x_patient + origin; isocenter_mm (3), the kerma-weighted isocentre in the patient frame, where
+    x_table = rotation @ x_patient + origin; isocentre_mm (3), the kerma-weighted isocentre in the patient frame, where
     it is known; software.
 
     raises   OutputError where there is no map: ask `result.dosemap` first
@@ -60,27 +60,27 @@ def _field_data(result: Result) -> list[str]:
     if result.placement is not None:
         arrays["patient_to_table_rotation"] = result.placement.rotation.reshape(1, 9)
         arrays["patient_to_table_origin_mm"] = result.placement.origin_mm.reshape(1, 3)
-    isocenter_mm = reference_isocenter_mm(result)
-    if isocenter_mm is not None:
-        arrays["isocenter_mm"] = isocenter_mm.reshape(1, 3)
-    texts = {"region_names": result.phantom.region_names, "software": (f"skindose {software_version()}",)}
+    isocentre_mm = reference_isocentre_mm(result)
+    if isocentre_mm is not None:
+        arrays["isocentre_mm"] = isocentre_mm.reshape(1, 3)
+    texts = {"region_names": result.phantom.region_names, "software": (f"skindose {__version__}",)}
     return [
         *(_array(name, array, f' NumberOfTuples="{len(array)}"') for name, array in arrays.items()),
         *(_strings(name, values) for name, values in texts.items()),
     ]
 
 
-def reference_isocenter_mm(result: Result) -> FloatArray | None:
+def reference_isocentre_mm(result: Result) -> FloatArray | None:
     """(3,) the isocentre in the patient frame, mean over the beams weighted by air kerma; None where unknown."""
     beams = result.beams
     if beams is None or not len(beams):
         return None
     distance_mm = result.events.distance_source_to_isocenter_mm[beams.event]
-    isocenter_mm = beams.source_mm + distance_mm[:, None] * beams.axis
+    isocentre_mm = beams.source_mm + distance_mm[:, None] * beams.axis
     weight = np.where(np.isfinite(distance_mm), beams.air_kerma_rp_mgy, 0.0)
     if not weight.sum() > 0:
         return None
-    mean: FloatArray = np.average(np.nan_to_num(isocenter_mm), axis=0, weights=weight)
+    mean: FloatArray = np.average(np.nan_to_num(isocentre_mm), axis=0, weights=weight)
     return mean
 
 

@@ -23,7 +23,9 @@ from skindose.model import Peak, Phantom, Result
 from skindose.report import scene
 from skindose.report.event_table import COLUMNS, event_table
 from skindose.report.summary import summary
-from skindose.units import s_to_min
+from skindose.triggers.bands import CAVEAT, Band, band
+from skindose.triggers.rules import QUANTITIES
+from skindose.units import mgy_to_gy, s_to_min
 
 _LABEL_GAP_MM = 60.0  # labels stand this far off the body
 _PEAK_LIFT_MM = 3.0  # the peak's mark floats over the skin, or the skin hides half of it
@@ -48,6 +50,7 @@ def html(result: Result) -> bytes:
         views=scene.VIEWS,
         style=_packaged("page.css"),
         reaction=_reaction(facts),
+        reaction_caveat=CAVEAT,
     )
     return str(page).encode()
 
@@ -165,17 +168,9 @@ def _difference(reported: float | None, summed: float | None) -> str:
     return f"{100 * (summed / reported - 1):+.1f} %".replace("-", "\u2212")
 
 
-def _reaction(facts: dict[str, Any]) -> Any:
-    """The tissue-reaction band of the peak, from the trigger room; None without a peak."""
-    if not facts["peak"]:
-        return None
-    try:
-        from skindose.triggers import bands  # type: ignore[attr-defined]
-    except ImportError:
-        return None
-    from skindose.units import mgy_to_gy
-
-    return bands.band(mgy_to_gy(facts["peak"]["skin_dose_mgy"]))
+def _reaction(facts: dict[str, Any]) -> Band | None:
+    """The tissue-reaction band of the peak; None without a peak."""
+    return band(mgy_to_gy(facts["peak"]["skin_dose_mgy"])) if facts["peak"] else None
 
 
 # --- The file
@@ -192,6 +187,7 @@ def _template() -> Any:
     environment.filters |= {
         "dose": scene.format_dose_mgy,
         "words": scene.words,
+        "spoken": lambda name: QUANTITIES[name].words if name in QUANTITIES else scene.words(name),
         "quantity": scene.format_quantity,
         "three": lambda value: scene.NO_VALUE if value is None else scene.three_digits(value),
     }

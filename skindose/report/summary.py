@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-import skindose
+from skindose import __version__
+from skindose.dose import area_above_mm2
 from skindose.model import Finding, InputFile, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.units import gy_to_mgy, mm2_to_cm2
@@ -28,6 +29,11 @@ def summary_json(result: Result) -> bytes:
     return (json.dumps(summary(result), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
+def schema_json() -> str:
+    """The published JSON schema as text."""
+    return json.dumps(schema(), indent=2)
+
+
 def schema() -> dict[str, Any]:
     """The published JSON schema (draft 2020-12) of result.json."""
     text = resources.files("skindose.report").joinpath("result.schema.json").read_text(encoding="utf-8")
@@ -39,7 +45,7 @@ def summary(result: Result) -> dict[str, Any]:
     """The content of result.json as plain dicts, lists, strings, numbers and None."""
     tree = {
         "schema_version": SCHEMA_VERSION,
-        "software": {"name": "skindose", "version": software_version()},
+        "software": {"name": "skindose", "version": __version__},
         **_what_went_in(result),
         **_how_it_was_computed(result),
         "totals": result.totals,
@@ -53,11 +59,6 @@ def summary(result: Result) -> dict[str, Any]:
     }
     cleaned: dict[str, Any] = clean(tree)
     return cleaned
-
-
-def software_version() -> str:
-    """Version of the program that made the result."""
-    return str(getattr(skindose, "__version__", "unknown"))
 
 
 def clean(value: Any) -> Any:
@@ -124,13 +125,14 @@ def _how_it_was_computed(result: Result) -> dict[str, Any]:
 
 
 def _placement(result: Result) -> dict[str, Any] | None:
-    """x_table = rotation @ x_patient + origin_mm, and how each axis was decided."""
+    """x_table = rotation @ x_patient + origin_mm; what anatomy moved the isocentre by; how each axis was decided."""
     placement = result.placement
     if placement is None:
         return None
     return {
         "rotation": placement.rotation,
         "origin_mm": placement.origin_mm,
+        "isocentre_shift_mm": placement.isocentre_shift_mm,
         "axes": placement.axes,
         "region": placement.region or None,
         "region_status": result.events.region_status.name.lower(),
@@ -183,7 +185,7 @@ def _area_above(result: Result, level_gy: float) -> float | None:
     """Skin area in cm2 with at least this dose; None without a map."""
     if result.dosemap is None:
         return None
-    return mm2_to_cm2(float(result.phantom.area_mm2[result.dosemap.dose_mgy >= gy_to_mgy(level_gy)].sum()))
+    return mm2_to_cm2(area_above_mm2(result.dosemap.dose_mgy, result.phantom, gy_to_mgy(level_gy)))
 
 
 def _regions(result: Result) -> dict[str, dict[str, float]]:

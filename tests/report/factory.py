@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from skindose.config import Settings
+from skindose.dose import find_peak
 from skindose.model import (
     Beams,
     DoseMap,
@@ -17,7 +18,6 @@ from skindose.model import (
     Layer,
     Machine,
     Patient,
-    Peak,
     Phantom,
     Placement,
     Procedure,
@@ -55,6 +55,17 @@ def box(size_mm=(300.0, 200.0, 600.0), steps=(6, 4, 12)):
     return np.array(vertices), np.array(triangles, dtype=np.int32)
 
 
+def neighbours_of(triangles):
+    """The cell across each edge."""
+    across, result = {}, np.full((len(triangles), 3), -1, dtype=np.int32)
+    for cell, corners in enumerate(triangles.tolist()):
+        for edge in range(3):
+            across[corners[edge], corners[(edge + 1) % 3]] = (cell, edge)
+    for (start, end), (cell, edge) in across.items():
+        result[cell, edge] = across[end, start][0]
+    return result
+
+
 def make_phantom(steps=(6, 4, 12)):
     vertices, triangles = box(steps=steps)
     corners = vertices[triangles]
@@ -70,7 +81,7 @@ def make_phantom(steps=(6, 4, 12)):
         centroid_mm=centroid,
         normal=normal,
         area_mm2=length / 2,
-        neighbours=np.full((len(triangles), 3), -1, dtype=np.int32),
+        neighbours=neighbours_of(triangles),
         region=region,
         region_names=("trunk", "posterior thorax, left", "posterior thorax, right"),
         landmarks_mm={"trunk": (0.0, -100.0, -300.0)},
@@ -176,11 +187,7 @@ def make_dose(phantom):
     pure = np.ones(len(cell))
     hits = Hits(start, cell, 650 * pure, pure, 0 * pure, 0 * pure, 30 * pure, pure, pure[:, None], pure.astype(bool))
     total = np.bincount(cell, weights=dose, minlength=len(back))
-    top = int(total.argmax())
-    patch = np.array([top, top + 1 if total[top + 1] else top - 1], dtype=np.int32)
-    mean = float(np.average(total[patch], weights=phantom.area_mm2[patch]))
-    position = tuple(float(value) for value in phantom.centroid_mm[top])
-    peak = Peak(mean, float(total[top]), top, patch, position, "posterior thorax, left")
+    peak = find_peak(total, phantom)
     return hits, DoseMap(total, 0.2 * total, dose, peak)
 
 
@@ -188,7 +195,7 @@ def make_findings():
     first = Finding(
         rule="ncrp-168.substantial",
         kind="trigger",
-        quantity="peak_skin_dose",
+        quantity="psd",
         value=3.9,
         level=3.0,
         unit="Gy",
@@ -198,12 +205,8 @@ def make_findings():
         provenance="recalled",
         what_follows="follow-up of the patient",
     )
-    calm = replace(
-        first, quantity="kerma_area_product", value=320.0, level=500.0, unit="Gy.cm2", fired=False, probability=0.0
-    )
-    open_ = replace(
-        first, quantity="fluoroscopy_time", value=None, level=60.0, unit="min", fired=None, probability=None
-    )
+    calm = replace(first, quantity="kap", value=320.0, level=500.0, unit="Gy.cm2", fired=False, probability=0.0)
+    open_ = replace(first, quantity="ft", value=None, level=60.0, unit="min", fired=None, probability=None)
     return Findings("ncrp-168", "", (first, calm, replace(open_, reason="the file has no fluoroscopy time")))
 
 
@@ -242,6 +245,7 @@ def make_result(phantom=None, **changes):
     placement = Placement(
         rotation=np.eye(3),
         origin_mm=np.array([1.0 / 3, -40.0, -1e-17]),
+        isocentre_shift_mm=np.array([0.0, 0.0, 120.0]),
         orientation_registered="hfs",
         orientation_actual="hfs",
         axes={"left": "table: zero known", "head": "anatomy: no commissioned zero", "up": "table: on the pad"},

@@ -8,10 +8,10 @@ import zlib
 import meshio
 import numpy as np
 import pytest
-from report.factory import make_mapless, make_result
 
 from skindose.errors import OutputError
 from skindose.report.mesh import vtp
+from tests.report.factory import make_mapless, make_result
 
 pyvista = pytest.importorskip("pyvista")
 
@@ -49,7 +49,7 @@ def test_is_a_closed_surface_with_outward_normals(read):
 def test_field_data_has_the_transforms(result, read):
     np.testing.assert_array_equal(read.field_data["patient_to_table_rotation"], [result.placement.rotation.ravel()])
     np.testing.assert_array_equal(read.field_data["patient_to_table_origin_mm"], [result.placement.origin_mm])
-    np.testing.assert_allclose(read.field_data["isocenter_mm"], [[0.0, -100.0, -300.0]], atol=1e-9)
+    np.testing.assert_allclose(read.field_data["isocentre_mm"], [[0.0, -100.0, -300.0]], atol=1e-9)
     assert tuple(read.field_data["region_names"]) == result.phantom.region_names
     assert str(read.field_data["software"][0]).startswith("skindose ")
 

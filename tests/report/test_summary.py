@@ -6,10 +6,10 @@ import math
 import jsonschema
 import numpy as np
 import pytest
-from close import close
-from report.factory import make_events, make_mapless, make_procedure, make_result
 
 from skindose.report.summary import clean, schema, summary, summary_json
+from tests.close import close
+from tests.report.factory import make_events, make_mapless, make_procedure, make_result
 
 CASES = {
     "map": make_result,

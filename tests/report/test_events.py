@@ -5,10 +5,10 @@ import io
 
 import numpy as np
 import pytest
-from close import close
-from report.factory import FLOAT_COLUMNS, make_events, make_mapless, make_result
 
 from skindose.report.events import events_csv
+from tests.close import close
+from tests.report.factory import FLOAT_COLUMNS, make_events, make_mapless, make_result
 
 
 def rows(result):
