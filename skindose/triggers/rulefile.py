@@ -82,6 +82,8 @@ def _first_mistake(source: Source, error: ValidationError, values: dict[str, Any
     key = next((str(part) for part in reversed(place) if isinstance(part, str)), "file")
     missing = {str(one["loc"][-1]) for one in mistakes if one["type"] == "missing"}
     what, remedy = _in_words(first["type"], key, first["msg"], missing)
+    if first["type"] == "missing":
+        place = place[:-1]  # the key is not there to be found: where it should stand
     return mistake(source, place, f"{_rule_name(values, place)}{what}", remedy)
 
 
