@@ -1,5 +1,8 @@
 """Rule files: every preset loads; a mistake is refused in one line that names file, line, key and remedy."""
 
+import random
+import re
+
 import pytest
 
 from skindose.errors import ExitCode, SettingsError
@@ -268,3 +271,43 @@ def test_every_quantity_can_be_a_rule(name):
         assert name in parse(text, "site.toml").rules[1].levels
     else:
         assert "not TOML" in str(refused(text))  # the key is there twice
+
+
+HOSTILE = {
+    "nested a thousand deep": "a = " + "[" * 5000 + "]" * 5000,
+    "a number of 5000 digits": GOOD.replace("level = 5.0", "level = " + "9" * 5000),
+    "a number beyond double": GOOD.replace("level = 5.0", "level = " + "9" * 400),
+    "a key of 5000 letters": GOOD + "x" * 5000 + " = 1\n",
+    "a key with a line break": GOOD + '"a\\nb" = 1\n',
+    "a date": GOOD.replace("level = 5.0", "level = 2025-01-01"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_gets_one_short_line(case):
+    assert len(str(refused(HOSTILE[case]))) < 400
+
+
+def told(text):
+    """What is said about a file; "" where it is good."""
+    try:
+        parse(text, "site.toml")
+    except SettingsError as error:
+        return str(error)
+    return ""
+
+
+def test_damaged_files_by_the_hundred_load_or_get_one_line():
+    draw = random.Random(7)
+    said = []
+    for _ in range(400):
+        text = list(GOOD)
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(text))
+            text[at : at + draw.randint(0, 30)] = draw.choice(
+                ["", "x", "-", '"', "[", "=", "\n", "0", "#", "{", "\x07"]
+            )
+        said.append(told("".join(text)))
+    refusals = [line for line in said if line]
+    assert len(refusals) > 200
+    assert all(re.fullmatch(r"site\.toml:\d+: [^\n]{1,400}", line) for line in refusals)
