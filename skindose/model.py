@@ -441,6 +441,7 @@ class Finding:
     source: str = ""
     provenance: str = ""
     what_follows: str = ""
+    note: str = ""  # what the reader must know beside the verdict: where the value comes from, how the level was scaled
 
 
 @dataclass(frozen=True)

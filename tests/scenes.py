@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skindose.model import Beams, Layer, Phantom
+from skindose.model import Beams, Events, Layer, Machine, Phantom, Status
 
 
 def phantom(vertices, triangles, name="test"):
@@ -120,3 +120,89 @@ def beams(rows, slabs=(), rotation=None, origin=None):
         support_mm=np.array(slabs, dtype=float).reshape(-1, 6),
         support=layers,
     )
+
+
+def machine(**changes):
+    """A made-up machine with a table and a pad, DICOM's conventions and known zeros."""
+    layers = (
+        Layer("table top", "carbon fibre", 0.0, 1.5, 225.0, 2800.0),
+        Layer("pad", "polyurethane", -40.0, 40.0, 225.0, 2000.0),
+    )
+    values = {
+        "profile": "made-up",
+        "profile_status": "commissioned",
+        "has_table": True,
+        "height_zero_known": True,
+        "lateral_zero_known": True,
+        "longitudinal_zero_known": True,
+        "angles_relative_to": "patient",
+        "axis_order": "primary-secondary",
+        "inherent_filtration_mmal": 2.5,
+        "anode_angle_deg": 11.0,
+        "detector_side_mm": 300.0,
+        "support": layers,
+        "transmission": "",
+    }
+    return Machine(**{**values, **changes})
+
+
+EVENT = {
+    "air_kerma_rp_mgy": 10.0,
+    "kap_gycm2": 1.0,
+    "irradiation_duration_s": 1.0,
+    "kvp_kv": 80.0,
+    "filter_al_mm": 0.0,
+    "filter_cu_mm": 0.2,
+    "positioner_primary_angle_deg": 0.0,
+    "positioner_secondary_angle_deg": 0.0,
+    "positioner_primary_end_angle_deg": np.nan,
+    "positioner_secondary_end_angle_deg": np.nan,
+    "distance_source_to_isocenter_mm": 750.0,
+    "distance_source_to_detector_mm": 1000.0,
+    "distance_source_to_reference_point_mm": 600.0,
+    "table_longitudinal_position_mm": 0.0,
+    "table_lateral_position_mm": 450.0,
+    "table_height_position_mm": 150.0,
+    "table_head_tilt_angle_deg": 0.0,
+    "table_horizontal_rotation_angle_deg": 0.0,
+    "table_cradle_tilt_angle_deg": 0.0,
+    "field_u_min_mm": -50.0,
+    "field_u_max_mm": 50.0,
+    "field_v_min_mm": -50.0,
+    "field_v_max_mm": 50.0,
+    "field_rotation_deg": 0.0,
+}
+
+
+def events(*rows, made_up=None, orientation="", **changes):
+    """Events from dicts that say what differs from `EVENT`; all reported, all mapped."""
+    count = len(rows)
+    columns = {name: np.array([row.get(name, value) for row in rows], dtype=float) for name, value in EVENT.items()}
+    values = {
+        "machine": made_up or machine(),
+        "totals": (),
+        "region": "heart",
+        "region_status": Status.REPORTED,
+        "region_reason": "the test",
+        "registered_orientation": orientation,
+        "uid": tuple(f"1.2.{k}" for k in range(count)),
+        "started": ("",) * count,
+        "plane": tuple(row.get("plane", "single") for row in rows),
+        "event_type": tuple(row.get("event_type", "fluoroscopy") for row in rows),
+        "protocol": ("",) * count,
+        "field_shape": tuple(row.get("field_shape", "rectangle") for row in rows),
+        "mapped": np.ones(count, dtype=bool),
+        "unmapped_reason": ("",) * count,
+        "status": {name: np.full(count, Status.REPORTED, dtype=np.uint8) for name in EVENT},
+        **columns,
+    }
+    return Events(**{**values, **changes})
+
+
+def lying_box(width_mm=400.0, depth_mm=200.0, stature_mm=1786.0):
+    """A closed box in the patient frame: crown at z = 0, back at y = 0."""
+    x, y, z = width_mm / 2, depth_mm, stature_mm
+    corners = [(sx * x, sy, sz) for sz in (-z, 0.0) for sy in (-y, 0.0) for sx in (-1, 1)]
+    quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
+    triangles = [t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))]
+    return phantom(np.array(corners, dtype=float), np.array(triangles))
