@@ -6,7 +6,7 @@ import numpy as np
 
 from skindose.model import Status
 from skindose.normalise.labels import ROTATIONAL
-from skindose.normalise.work import Span, Work
+from skindose.normalise.work import Span, Work, where
 
 ANGLE = Span("angle_deg", -360.0, 360.0)
 TILT = Span("angle_deg", -180.0, 180.0)
@@ -32,10 +32,10 @@ def read_angles(work: Work) -> None:
 def _positioner(work: Work, reference: str, sign: int) -> None:
     column = f"{reference}_deg"
     work.read(column, reference, ANGLE)
-    for event in np.flatnonzero(np.abs(work.columns[column]) > 180.0):
+    for event in where(np.abs(work.columns[column]) > 180.0):
         value = work.columns[column][event]
-        work.put(column, int(event), wrapped(value), Status.DERIVED)
-        work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", int(event))
+        work.put(column, event, wrapped(value), Status.DERIVED)
+        work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
     work.columns[column] = sign * work.columns[column]
 
 
@@ -52,19 +52,18 @@ def _rotational(work: Work) -> None:
     """Rotational acquisitions need an end: the file's, else the profile's arc that begins nearest to the start."""
     start, end = work.columns["positioner_primary_angle_deg"], work.columns["positioner_primary_end_angle_deg"]
     second, second_end = (work.columns[f"positioner_secondary_{name}_deg"] for name in ("angle", "end_angle"))
-    for event in np.flatnonzero(work.dosed):
-        number = int(event)
-        if work.event_type[number] != ROTATIONAL:
+    for event in where(work.dosed):
+        if work.event_type[event] != ROTATIONAL:
             continue
-        if np.isnan(end[number]) and (np.isnan(second_end[number]) or second_end[number] == second[number]):
-            _assume_arc(work, number)
-        elif np.isnan(end[number]):
-            work.put("positioner_primary_end_angle_deg", number, float(start[number]), Status.DERIVED)
-        elif start[number] == end[number] and _still(second[number], second_end[number]):
-            work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", number)
-        if np.isnan(second_end[number]):
-            held = second[number] if not np.isnan(second[number]) else 0.0
-            work.put("positioner_secondary_end_angle_deg", number, float(held), Status.DERIVED)
+        if np.isnan(end[event]) and (np.isnan(second_end[event]) or second_end[event] == second[event]):
+            _assume_arc(work, event)
+        elif np.isnan(end[event]):
+            work.put("positioner_primary_end_angle_deg", event, float(start[event]), Status.DERIVED)
+        elif start[event] == end[event] and _still(second[event], second_end[event]):
+            work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", event)
+        if np.isnan(second_end[event]):
+            held = second[event] if not np.isnan(second[event]) else 0.0
+            work.put("positioner_secondary_end_angle_deg", event, float(held), Status.DERIVED)
 
 
 def _still(start: float, end: float) -> bool:
@@ -89,10 +88,10 @@ def _table_angles(work: Work) -> None:
         column = f"{reference}_deg"
         work.read(column, reference, TILT)
         work.columns[column] = sign * work.columns[column]
-    for event in np.flatnonzero(work.dosed):
+    for event in where(work.dosed):
         gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
         for reference in gaps:
-            work.put(f"{reference}_deg", int(event), 0.0, Status.ASSUMED)
+            work.put(f"{reference}_deg", event, 0.0, Status.ASSUMED)
         if gaps and work.profile.has_table:
             missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
-            work.notes.assume(f"table's {missing} missing", "0 is assumed", int(event))
+            work.notes.assume(f"table's {missing} missing", "0 is assumed", event)

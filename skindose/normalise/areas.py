@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skindose.model import FloatArray
+from skindose.model import FloatArray, Status
 from skindose.normalise.work import Span, Work
 from skindose.units import convert, mgy_to_gy
 
@@ -59,9 +59,15 @@ def kerma_area_mm2(kap_gycm2: FloatArray, air_kerma_mgy: FloatArray) -> FloatArr
     return np.asarray(area_cm2 * convert(1.0, "cm2", "area_mm2"), dtype=np.float64)
 
 
+def reported_kerma_mgy(work: Work) -> FloatArray:
+    """(events,) air kerma, NaN where it was itself derived from an area."""
+    derived = work.status["air_kerma_rp_mgy"] >= Status.DERIVED
+    return np.where(derived, np.nan, work.columns["air_kerma_rp_mgy"])
+
+
 def rounding_error(work: Work) -> FloatArray:
     """(events,) relative error of KAP / air kerma from the steps in which the file writes them."""
-    kerma, kap = work.columns["air_kerma_rp_mgy"], work.columns["kap_gycm2"]
+    kerma, kap = reported_kerma_mgy(work), work.columns["kap_gycm2"]
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 0.5 * resolution(kerma) / kerma + 0.5 * resolution(kap) / kap
     return np.where(np.isfinite(error), error, np.nan)

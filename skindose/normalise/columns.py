@@ -21,7 +21,7 @@ from skindose.normalise.reference import REFERENCE, read_reference_point
 from skindose.normalise.region import Region, checked, find_region
 from skindose.normalise.table import Zeros, read_table
 from skindose.normalise.totals import read_totals, vendor_peak_mgy
-from skindose.normalise.work import COLUMNS, Work
+from skindose.normalise.work import COLUMNS, Work, where
 
 NEEDED = (
     REFERENCE,
@@ -83,12 +83,11 @@ def _mapped(work: Work) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     needed = np.array([work.columns[name] for name in NEEDED])
     complete = ~np.isnan(needed).any(axis=0)
     mapped = (np.nan_to_num(kerma) > 0) & complete & np.array([not reason for reason in work.reason], dtype=np.bool_)
-    for event in np.flatnonzero(~mapped):
-        number = int(event)
-        if not work.reason[number]:
-            work.reason[number] = _reason(work, number)
-            if work.dosed[number]:
-                work.notes.warn(work.reason[number], "not in the map", number)
+    for event in where(~mapped):
+        if not work.reason[event]:
+            work.reason[event] = _reason(work, event)
+            if work.dosed[event]:
+                work.notes.warn(work.reason[event], "not in the map", event)
     return np.asarray(mapped, dtype=np.bool_)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skindose.model import FloatArray, Status
-from skindose.normalise.areas import AREA, AREA_ITEM, RELIABLE, kerma_area_mm2, rounding_error
+from skindose.normalise.areas import AREA, AREA_ITEM, RELIABLE, kerma_area_mm2, reported_kerma_mgy, rounding_error
 from skindose.normalise.distances import SID
 from skindose.normalise.profiles import Shutters
 from skindose.normalise.reference import REFERENCE
-from skindose.normalise.work import Span, Work, finite
+from skindose.normalise.work import Span, Work, finite, where
 from skindose.units import convert
 
 SIDE = Span("length_mm", 0.0, 2000.0)
@@ -49,25 +49,19 @@ def read_field(work: Work) -> None:
     areas = _areas(work)
     _derive_kerma(work, areas)
     areas = Areas(
-        kerma_area_mm2(work.columns["kap_gycm2"], _reported_kerma(work)),
+        kerma_area_mm2(work.columns["kap_gycm2"], reported_kerma_mgy(work)),
         rounding_error(work),
         areas.reported,
         areas.shutters,
     )
-    for event in np.flatnonzero(work.dosed & ~np.isnan(work.columns[REFERENCE])):
-        edges, status = _edges(work, areas, int(event))
-        edges = _within_detector(work, int(event), edges)
+    for event in where(work.dosed & ~np.isnan(work.columns[REFERENCE])):
+        edges, status = _edges(work, areas, event)
+        edges = _within_detector(work, event, edges)
         for column, value in zip(EDGES, edges, strict=True):
-            work.put(column, int(event), float(value), status)
-        work.put("field_rotation_deg", int(event), 0.0, Status.ASSUMED)
+            work.put(column, event, float(value), status)
+        work.put("field_rotation_deg", event, 0.0, Status.ASSUMED)
     if work.dosed.any():
         work.notes.assume("collimator rotation is not in the file", "0 is assumed")
-
-
-def _reported_kerma(work: Work) -> FloatArray:
-    """Air kerma without what was itself derived from an area."""
-    derived = work.status["air_kerma_rp_mgy"] >= Status.DERIVED
-    return np.where(derived, np.nan, work.columns["air_kerma_rp_mgy"])
 
 
 def _areas(work: Work) -> Areas:
@@ -75,7 +69,8 @@ def _areas(work: Work) -> Areas:
     error = rounding_error(work)
     raw = np.array([work.number(record, AREA_ITEM, AREA, event) for event, record in enumerate(work.records)])
     raw = raw.astype(np.float64) if len(raw) else np.zeros(0)
-    return Areas(kerma, error, raw * _to_reference(work, kerma, error, raw), _shutters(work, work.profile.field.shutters))
+    reported = raw * _to_reference(work, kerma, error, raw)
+    return Areas(kerma, error, reported, _shutters(work, work.profile.field.shutters))
 
 
 def _to_reference(work: Work, kerma: FloatArray, error: FloatArray, raw: FloatArray) -> FloatArray:
@@ -84,9 +79,9 @@ def _to_reference(work: Work, kerma: FloatArray, error: FloatArray, raw: FloatAr
     "auto": the plane (detector, 1 m, reference) that agrees with KAP / air kerma over the file, if one does.
     """
     reference = work.columns[REFERENCE]
-    planes = {
-        "detector": (reference / work.columns[SID]) ** 2,
-        "1m": (reference / _PLANE_1M_MM) ** 2,
+    planes: dict[str, FloatArray] = {
+        "detector": np.square(reference / work.columns[SID]),
+        "1m": np.square(reference / _PLANE_1M_MM),
         "reference": np.ones(len(work)),
         "none": np.full(len(work), np.nan),
     }
@@ -122,8 +117,8 @@ def _derive_kerma(work: Work, areas: Areas) -> None:
     """Air kerma from KAP / area where it is 0 or missing: of the field as reported, else of like events."""
     kerma, kap = work.columns["air_kerma_rp_mgy"], work.columns["kap_gycm2"]
     usual = finite(areas.kerma)
-    for event in np.flatnonzero(work.dosed & ~(np.nan_to_num(kerma) > 0)):
-        area, status, how = areas.of_shutters(int(event)), Status.DERIVED, "KAP / area of the field is taken"
+    for event in where(work.dosed & ~(np.nan_to_num(kerma) > 0)):
+        area, status, how = areas.of_shutters(event), Status.DERIVED, "KAP / area of the field is taken"
         if np.isnan(area):
             area = float(areas.reported[event])
         if np.isnan(area) and len(usual):
@@ -132,8 +127,8 @@ def _derive_kerma(work: Work, areas: Areas) -> None:
         if np.isnan(area):
             continue
         value = kap[event] / (area / convert(1.0, "cm2", "area_mm2")) * convert(1.0, "Gy", "dose_mgy")
-        work.put("air_kerma_rp_mgy", int(event), float(value), status)
-        work.notes.assume("air kerma is 0 or missing though KAP is not", how, int(event))
+        work.put("air_kerma_rp_mgy", event, float(value), status)
+        work.notes.assume("air kerma is 0 or missing though KAP is not", how, event)
 
 
 def _edges(work: Work, areas: Areas, event: int) -> tuple[FloatArray, Status]:
@@ -153,7 +148,7 @@ def _by_shutters(work: Work, areas: Areas, event: int) -> FloatArray | None:
     edges = areas.shutters[event]
     if np.isnan(areas.kerma[event]) or areas.error[event] > 2 * RELIABLE:
         work.notes.assume("KAP / air kerma missing or too coarsely rounded", "the shutters give the field", event)
-        return edges
+        return np.asarray(edges, dtype=np.float64)
     ratio = areas.kerma[event] / areas.of_shutters(event)
     if 1 - SHUTTERS_AGREE <= ratio <= 1 / (1 - SHUTTERS_AGREE):
         return np.asarray(edges * np.sqrt(ratio), dtype=np.float64)
@@ -216,7 +211,7 @@ def _assumed(work: Work, areas: Areas, event: int) -> FloatArray:
 
 
 def _detector_side(work: Work, event: int) -> float:
-    """The detector's longer side seen at the reference plane, mm; the event's own field on it where a profile has it."""
+    """The detector's longer side seen at the reference plane, mm; the event's field on it where a profile has it."""
     sides = [work.number(work.records[event], item, SIDE, event) for item in work.profile.field.detector_items]
     real = [side for side in sides if side > 10.0]
     side = max(real) if real else work.profile.detector_side_mm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skindose.model import Status
-from skindose.normalise.work import Span, Work, label
+from skindose.normalise.work import Span, Work, label, where
 from skindose.units import gy_to_mgy, mgy_to_gy
 
 AIR_KERMA = Span("dose_mgy", 0.0, float("inf"))
@@ -38,17 +38,17 @@ def read_kerma(work: Work) -> None:
 def _largest(work: Work, reference: str, span: Span, event: int) -> float:
     values = work.numbers(work.records[event], reference, span, event)
     if len(set(values)) > 1:
-        work.notes.warn(f"{label(reference)} given several times with different values", "the largest is used", event)
+        work.notes.warn(f"{label(reference)} given more than once, differently", "the largest is used", event)
     return values[-1] if values else float("nan")
 
 
 def _entrance_exposure(work: Work) -> None:
     column = "air_kerma_rp_mgy"
-    for event in np.flatnonzero(np.isnan(work.columns[column])):
-        value = work.number(work.records[event], "entrance_exposure_at_rp", AIR_KERMA, int(event))
+    for event in where(np.isnan(work.columns[column])):
+        value = work.number(work.records[event], "entrance_exposure_at_rp", AIR_KERMA, event)
         if value > 0:
-            work.put(column, int(event), value, Status.DERIVED)
-            work.notes.assume("dose (RP) missing", "entrance exposure at the reference point is taken", int(event))
+            work.put(column, event, value, Status.DERIVED)
+            work.notes.assume("dose (RP) missing", "entrance exposure at the reference point is taken", event)
 
 
 def _set_aside(work: Work) -> None:
@@ -56,14 +56,13 @@ def _set_aside(work: Work) -> None:
         ("air_kerma_rp_mgy", HIGHEST_AIR_KERMA_MGY, f"air kerma above {mgy_to_gy(HIGHEST_AIR_KERMA_MGY):g} Gy"),
         ("kap_gycm2", HIGHEST_KAP_GYCM2, f"KAP above {HIGHEST_KAP_GYCM2:g} Gy.cm2"),
     ):
-        for event in np.flatnonzero(np.nan_to_num(work.columns[column]) > highest):
-            number = int(event)
-            value = work.columns[column][number]
+        for event in where(np.nan_to_num(work.columns[column]) > highest):
+            value = work.columns[column][event]
             shown = f"{mgy_to_gy(value):.4g} Gy" if column.endswith("mgy") else f"{value:.4g} Gy.cm2"
-            work.reason[number] = f"implausible: {words} ({shown})"
-            work.notes.warn(f"{words} ({shown})", "set aside as implausible, not in map and sums", number)
+            work.reason[event] = f"implausible: {words} ({shown})"
+            work.notes.warn(f"{words} ({shown})", "set aside as implausible, not in map and sums", event)
             for name in ("air_kerma_rp_mgy", "kap_gycm2"):
-                work.put(name, number, float("nan"), Status.MISSING)
+                work.put(name, event, float("nan"), Status.MISSING)
 
 
 def _duration(work: Work) -> None:

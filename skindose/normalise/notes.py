@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from skindose.model import FloatArray
+
+_COUNTED = re.compile(r"(?P<what>.* in (?P<count>\d+) of \d+ events \([^)]* of the air kerma\))(?:: (?P<how>.*))?$")
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,16 @@ def _percent(share: float) -> str:
     if 0 < share < 0.001:
         return "under 0.1 %"
     return f"{100 * share:.0f} %" if share in (0.0, 1.0) else f"{100 * share:.1f} %"
+
+
+def split(sentence: str) -> tuple[str, str, int | None]:
+    """A sentence of ours taken apart again: what, what was done about it, and the number of events (None without).
+
+    >>> split("kVp missing in 3 of 89 events (1.2 % of the air kerma): 80 kV of the profile is taken")
+    ('kVp missing in 3 of 89 events (1.2 % of the air kerma)', '80 kV of the profile is taken', 3)
+    """
+    found = _COUNTED.match(sentence)
+    if found:
+        return found["what"], found["how"] or "", int(found["count"])
+    what, _, how = sentence.rpartition(": ")
+    return (what, how, None) if what else (sentence, "", None)

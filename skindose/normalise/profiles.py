@@ -39,10 +39,10 @@ class _Part(BaseModel):
 
 
 class Match(_Part):
-    """Which files a profile is for; every condition that is given must hold."""
+    """Which files a profile is for; every condition that is given must hold. Case is ignored."""
 
-    manufacturer: Regex = Field("", description="searched in the manufacturer, case ignored; passes if the file has none")
-    model: Regex = Field("", description="searched in the model, case ignored; passes if the file has none")
+    manufacturer: Regex = Field("", description="searched in the manufacturer; passes if the file has none")
+    model: Regex = Field("", description="searched in the model; passes if the file has none")
     software: Regex = Field("", description="searched in the software versions; passes if the file has none")
     present: tuple[str, ...] = Field((), description="items that must occur: names, or SCHEME/CODE for private ones")
     absent: tuple[str, ...] = Field((), description="items that must not occur with a value")
@@ -55,7 +55,7 @@ class Axis(_Part):
     items: tuple[str, ...] = Field((), description="items that may hold the position; the first with a value counts")
     sign: Sign = 1
     zero_mm: float = 0.0
-    zero_items: tuple[str, ...] = Field((), description="items with the zero (event, else accumulated data); else zero_mm")
+    zero_items: tuple[str, ...] = Field((), description="items with the zero (event's, else accumulated); else zero_mm")
     zero: Literal["known", "plausible", "unknown"] = Field(
         "unknown", description="known: at head end, centre line, isocentre; plausible: only if the values look like it"
     )
@@ -84,7 +84,7 @@ class Distances(_Part):
     reference_point: Literal["isocenter", "detector", "unknown"] = Field(
         "isocenter", description="150 mm before the isocentre, or 300 mm before the detector, where the file is silent"
     )
-    isocenter_beyond_reference_mm: Length = Field(150.0, description="without an isocentre: where the patient's middle is")
+    isocenter_beyond_reference_mm: Length = Field(150.0, description="without an isocentre: the patient's middle")
 
 
 class Shutters(_Part):
@@ -198,7 +198,7 @@ def load(path: Path) -> Profile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(f"cannot read the profile: {reason}", path.name, "Check its name and permissions.") from None
+        raise SettingsError(f"cannot read the profile: {reason}", path.name, "Check its name.") from None
     return parse(text, path.name)
 
 

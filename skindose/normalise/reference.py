@@ -12,7 +12,7 @@ from skindose.normalise.areas import detector_area_mm2, reliable_area_mm2
 from skindose.normalise.distances import SID, SOD
 from skindose.normalise.items import Record
 from skindose.normalise.vocabulary import ReferencePoint, reference_by_code, reference_by_text
-from skindose.normalise.work import Span, Work
+from skindose.normalise.work import Span, Work, where
 
 REFERENCE = "distance_source_to_reference_point_mm"
 OWN = Span("length_mm", 100.0, 2500.0, True)
@@ -39,14 +39,14 @@ def read_reference_point(work: Work) -> None:
     A machine without an isocentre gets a stand-in for it: the place of the patient's middle, beyond the reference
     point by the profile's distance.
     """
-    for event in np.flatnonzero(work.dosed):
-        found = _resolve(work, int(event))
+    for event in where(work.dosed):
+        found = _resolve(work, event)
         if found.reason:
-            work.reason[int(event)] = work.reason[int(event)] or found.reason
-            work.notes.warn(found.reason, "the event is not in the map", int(event))
+            work.reason[event] = work.reason[event] or found.reason
+            work.notes.warn(found.reason, "the event is not in the map", event)
             continue
-        work.put(REFERENCE, int(event), found.mm, found.status)
-        _stand_in_isocenter(work, int(event), found.mm)
+        work.put(REFERENCE, event, found.mm, found.status)
+        _stand_in_isocenter(work, event, found.mm)
 
 
 def _stand_in_isocenter(work: Work, event: int, reference_mm: float) -> None:

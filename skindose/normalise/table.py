@@ -186,5 +186,3 @@ def _carry(work: Work) -> None:
 
 def _words(column: str) -> str:
     return column.removesuffix("_mm").replace("_", " ")
-
-

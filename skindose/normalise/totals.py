@@ -29,7 +29,7 @@ def read_totals(work: Work) -> tuple[Totals, ...]:
     found = {plane: _plane(work, plane, records) for plane, records in sorted(planes.items())}
     together = found.pop("single", None) or _together(found)
     totals = tuple(entry for entry in (together, *found.values()) if entry is not None)
-    for entry in totals:
+    for entry in found.values() or totals:
         _compare(work, entry)
     _calibration(work)
     return totals

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skindose.errors import UnitError
-from skindose.model import ByteArray, FloatArray, Status
+from skindose.model import BoolArray, ByteArray, FloatArray, Status
 from skindose.normalise.items import Record
 from skindose.normalise.notes import Notes
 from skindose.normalise.profiles import Profile
@@ -85,7 +85,7 @@ class Work:
 
     def missing(self, column: str) -> list[int]:
         """Events with dose whose value is missing."""
-        return [int(event) for event in np.flatnonzero(self.dosed & np.isnan(self.columns[column]))]
+        return where(self.dosed & np.isnan(self.columns[column]))
 
     def read(self, column: str, reference: str, span: Span) -> None:
         """Fills a column from one item of each event; what is not plausible stays missing, with a warning."""
@@ -100,7 +100,7 @@ class Work:
         if not values:
             return float("nan")
         if values[-1] - values[0] > 1e-6 * max(abs(values[0]), abs(values[-1])):
-            self.notes.warn(f"{label(reference)} given several times with different values", "the median is used", event)
+            self.notes.warn(f"{label(reference)} given more than once, differently", "the median is used", event)
         return values[len(values) // 2]
 
     def numbers(self, record: Record, reference: str, span: Span, event: int | None = None) -> list[float]:
@@ -144,8 +144,8 @@ class Work:
     def _medians(self, column: str) -> dict[Hashable, float]:
         groups: dict[Hashable, list[float]] = {}
         usable = ~np.isnan(self.columns[column]) & self.dosed
-        for event in np.flatnonzero(usable):
-            for key in self.like(int(event)):
+        for event in where(usable):
+            for key in self.like(event):
                 groups.setdefault(key, []).append(float(self.columns[column][event]))
         return {key: float(np.median(values)) for key, values in groups.items()}
 
@@ -153,8 +153,8 @@ class Work:
         """For each missing value: the last one before it among events with the same key, else the next one after."""
         values, found = self.columns[column], []
         known: dict[Hashable, list[int]] = {}
-        for event in np.flatnonzero(~np.isnan(values)):
-            known.setdefault(same(int(event)), []).append(int(event))
+        for event in where(~np.isnan(values)):
+            known.setdefault(same(event), []).append(event)
         for event in self.missing(column):
             others = known.get(same(event), [])
             before = [other for other in others if other < event]
@@ -176,6 +176,12 @@ class Work:
                 if not np.isnan(value):
                     return value
         return float("nan")
+
+
+def where(mask: BoolArray) -> list[int]:
+    """Indices at which a mask is true, as plain integers."""
+    found: list[int] = np.flatnonzero(mask).tolist()
+    return found
 
 
 def plane_of(record: Record) -> str:
