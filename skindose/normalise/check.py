@@ -14,6 +14,7 @@ from skindose.normalise.areas import kerma_area_mm2
 from skindose.normalise.items import Record
 from skindose.normalise.labels import in_time_order
 from skindose.normalise.notes import split
+from skindose.normalise.work import label
 from skindose.units import convert, mgy_to_gy, mm2_to_cm2
 
 Severity = Literal["problem", "warning", "note", "info"]
@@ -43,6 +44,7 @@ class _Item(NamedTuple):
     topic: str
     consequence: str
     needs_table: bool = False
+    positive: bool = False  # 0 stands for missing
 
 
 _ITEMS = (
@@ -50,16 +52,17 @@ _ITEMS = (
     _Item("irradiation_event_uid", "reading", "a repeated event cannot be recognised"),
     _Item("dose_rp", "kerma", "taken from KAP and the field's area where that is known, else not in the map"),
     _Item("dose_area_product", "field", "the field's size cannot be checked against KAP / air kerma"),
-    _Item(
-        "kvp", "quality", "like events of the file, else the profile, stand in; backscatter changes by a few per cent"
-    ),
-    _Item(
-        "x_ray_filters", "quality", "like events of the file, else the profile, stand in; dose changes by up to 10 %"
-    ),
+    _Item("kvp", "quality", "like events of the file, else the profile, stand in; backscatter shifts by some per cent"),
+    _Item("x_ray_filters", "quality", "like events of the file, else the profile, stand in; dose shifts by up to 10 %"),
     _Item("positioner_primary_angle", "geometry", "PA is assumed: the dose may lie elsewhere"),
     _Item("positioner_secondary_angle", "geometry", "0 is assumed: the dose may lie elsewhere"),
-    _Item("distance_source_to_isocenter", "geometry", "other events, else the profile, stand in"),
-    _Item("distance_source_to_detector", "geometry", "a private item, the last known one or the profile stands in"),
+    _Item("distance_source_to_isocenter", "geometry", "other events, else the profile, stand in", positive=True),
+    _Item(
+        "distance_source_to_detector",
+        "geometry",
+        "a private item, the last one or the profile stands in",
+        positive=True,
+    ),
     _Item("reference_point_definition", "geometry", "the distance, else the profile's kind, is used"),
     _Item("table_longitudinal_position", "table", "position along this axis is carried over or by anatomy", True),
     _Item("table_lateral_position", "table", "position along this axis is carried over or by anatomy", True),
@@ -67,7 +70,7 @@ _ITEMS = (
     _Item("table_horizontal_rotation_angle", "table", "taken as 0", True),
     _Item("table_head_tilt_angle", "table", "taken as 0", True),
     _Item("table_cradle_tilt_angle", "table", "taken as 0", True),
-    _Item("collimated_field_area", "field", "KAP / air kerma gives the field's size"),
+    _Item("collimated_field_area", "field", "KAP / air kerma gives the field's size", positive=True),
     _Item("patient_orientation_modifier", "patient", "the file's comment, else head first supine is assumed"),
     _Item("target_region", "patient", "the region comes from texts, else the trunk"),
 )
@@ -172,16 +175,20 @@ def _unmapped(events: Events) -> Iterator[Check]:
 
 
 def _missing(records: Sequence[Record], events: Events) -> Iterator[Check]:
-    """Which item is missing in how many events that have dose."""
-    dosed = [record for record, mapped in zip(records, _dosed(events), strict=True) if mapped]
+    """Which item is missing in how many events, and in how many of those that have dose."""
+    dosed = _dosed(events)
     for item in _ITEMS:
         if item.needs_table and not events.machine.has_table:
             continue
-        gaps = sum(not _given(record, item.reference) for record in dosed)
+        gaps = [with_dose for record, with_dose in zip(records, dosed, strict=True) if not _given(record, item)]
         if gaps:
-            words = item.reference.replace("_", " ")
-            sentence = f"{words} missing in {gaps} of {len(dosed)} events with dose"
-            yield Check("note", item.topic, sentence, item.consequence, gaps)
+            sentence = f"{label(item.reference)} missing in {len(gaps)} of {len(records)} events"
+            if any(gaps):
+                yield Check(
+                    "note", item.topic, f"{sentence}, {sum(gaps)} of them with dose", item.consequence, len(gaps)
+                )
+            else:
+                yield Check("info", item.topic, f"{sentence}, none of them with dose", "none", len(gaps))
 
 
 def _dosed(events: Events) -> list[bool]:
@@ -189,10 +196,13 @@ def _dosed(events: Events) -> list[bool]:
     return [bool(value) for value in (kerma > 0) | (kap > 0)]
 
 
-def _given(record: Record, reference: str) -> bool:
-    if reference == "x_ray_filters":
+def _given(record: Record, item: _Item) -> bool:
+    if item.reference == "x_ray_filters":
         return bool(record.filters)
-    return any(item.values or item.text or item.code for item in record.all(reference))
+    found = record.all(item.reference)
+    if item.positive:
+        return any(value > 0 for entry in found for value in entry.values)
+    return any(entry.values or entry.text or entry.code for entry in found)
 
 
 def _remarks(sentences: Sequence[str], severity: Severity) -> Iterator[Check]:
@@ -255,12 +265,15 @@ def _number(value: float) -> str:
 
 
 def _statuses(events: Events) -> Iterator[Check]:
-    """Per quantity, how much of the mapped air kerma rests on reported, derived and assumed values."""
+    """How much of the mapped air kerma rests on reported, derived and assumed values; columns alike in one line."""
     kerma = np.where(events.mapped, np.nan_to_num(events.air_kerma_rp_mgy), 0.0)
     total = float(kerma.sum())
     if total <= 0:
         return
+    columns: dict[str, list[str]] = {}
     for column, status in events.status.items():
         shares = [(name, float(kerma[status == name].sum()) / total) for name in Status]
         listed = ", ".join(f"{100 * share:.3g} % {name.name.lower()}" for name, share in shares if share > 0)
-        yield Check("info", "map", f"{column}: {listed} (of the mapped air kerma)")
+        columns.setdefault(listed, []).append(column.rsplit("_", 1)[0].replace("_", " "))
+    for listed, found in columns.items():
+        yield Check("info", "map", f"of the mapped air kerma {listed}: {', '.join(found)}")

@@ -62,7 +62,10 @@ def _best(profiles: Iterable[Profile], header: Header, present: frozenset[str]) 
 
 
 def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:
-    """How well a profile fits: 0 not at all; maker 2, model 4, software 1, items 2."""
+    """How well a profile fits: 0 not at all; maker 2, model 4, software 1, items 1-3.
+
+    A model that matches is enough; items decide only where the file does not say the model.
+    """
     match = profile.match
     score = 0
     for pattern, text, worth in (
@@ -74,6 +77,8 @@ def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:
             if not re.search(pattern, text, re.IGNORECASE):
                 return 0
             score += worth
+    if match.model and header.model.strip():
+        return score
     if any(_key(reference) not in present for reference in match.present):
         return 0
     if any(_key(reference) in present for reference in match.absent):
@@ -91,6 +96,6 @@ def _why(profile: Profile, header: Header) -> str:
         reasons.append("maker")
     if match.model and header.model.strip():
         reasons.append("model")
-    if match.present or match.absent:
+    elif match.present or match.absent:
         reasons.append("items")
     return f"by {' and '.join(reasons) or 'its software'}"

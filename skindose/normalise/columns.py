@@ -17,7 +17,7 @@ from skindose.normalise.notes import Notes
 from skindose.normalise.orientation import registered_orientation
 from skindose.normalise.profiles import Profile
 from skindose.normalise.quality import read_quality
-from skindose.normalise.reference import REFERENCE, read_reference_point
+from skindose.normalise.reference import REFERENCE, derive_source_to_isocenter, read_reference_point
 from skindose.normalise.region import Region, checked, find_region
 from skindose.normalise.table import Zeros, read_table
 from skindose.normalise.totals import read_totals, vendor_peak_mgy
@@ -52,6 +52,7 @@ def normalise(procedure: Procedure, settings: Settings | None = None) -> Events:
     read_source_to_isocenter(work)
     read_source_to_detector(work)
     read_angles(work)
+    derive_source_to_isocenter(work)
     assume_source_to_isocenter(work)
     zeros = read_table(work)
     read_reference_point(work)

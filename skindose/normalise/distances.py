@@ -48,7 +48,7 @@ def assume_source_to_isocenter(work: Work) -> None:
     if not distances.isocenter or distances.source_to_isocenter_mm is None:
         return
     for event in work.missing(SOD):
-        if _has_geometry(work, event):
+        if not distances.cautious or _has_geometry(work, event):
             work.put(SOD, event, distances.source_to_isocenter_mm, Status.ASSUMED)
             how = f"{distances.source_to_isocenter_mm:g} mm of the profile is taken"
             work.notes.assume("distance source to isocenter missing", how, event)
@@ -78,5 +78,6 @@ def read_source_to_detector(work: Work) -> None:
         work.put(SID, event, value, Status.ASSUMED)
         work.notes.assume(what, "the last one before it, else the next, is taken", event)
     for event in work.missing(SID):
+        work.invented.add(event)
         work.put(SID, event, distances.source_to_detector_mm, Status.ASSUMED)
         work.notes.assume(what, f"{distances.source_to_detector_mm:g} mm of the profile is taken", event)

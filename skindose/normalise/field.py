@@ -19,6 +19,7 @@ EDGES = ("field_u_min_mm", "field_u_max_mm", "field_v_min_mm", "field_v_max_mm")
 DISAGREE = 0.20  # above it a reported area contradicts KAP / air kerma
 SHUTTERS_AGREE = 0.25  # within it shutters give the shape, KAP / air kerma the size
 OVERSIZE = 1.10  # a side may exceed the detector's by this before it is cut
+SMALLEST_MM2 = 10.0  # at the reference plane; below it KAP / air kerma is a contradiction, not a field
 _PLANE_1M_MM = 1000.0
 HEIGHT_ITEM, WIDTH_ITEM = "collimated_field_height", "collimated_field_width"
 
@@ -48,12 +49,6 @@ def read_field(work: Work) -> None:
     """Edges at the reference plane for every event with dose, after filling air kerma from KAP / area."""
     areas = _areas(work)
     _derive_kerma(work, areas)
-    areas = Areas(
-        kerma_area_mm2(work.columns["kap_gycm2"], reported_kerma_mgy(work)),
-        rounding_error(work),
-        areas.reported,
-        areas.shutters,
-    )
     for event in where(work.dosed & ~np.isnan(work.columns[REFERENCE])):
         edges, status = _edges(work, areas, event)
         edges = _within_detector(work, event, edges)
@@ -65,12 +60,23 @@ def read_field(work: Work) -> None:
 
 
 def _areas(work: Work) -> Areas:
-    kerma = kerma_area_mm2(work.columns["kap_gycm2"], work.columns["air_kerma_rp_mgy"])
-    error = rounding_error(work)
+    kerma, error = _possible(work), rounding_error(work)
     raw = np.array([work.number(record, AREA_ITEM, AREA, event) for event, record in enumerate(work.records)])
     raw = raw.astype(np.float64) if len(raw) else np.zeros(0)
     reported = raw * _to_reference(work, kerma, error, raw)
     return Areas(kerma, error, reported, _shutters(work, work.profile.field.shutters))
+
+
+def _possible(work: Work) -> FloatArray:
+    """(events,) KAP / air kerma where it can be a field's area: neither far beyond the detector nor next to nothing."""
+    area = kerma_area_mm2(work.columns["kap_gycm2"], reported_kerma_mgy(work))
+    for event in where(~np.isnan(area)):
+        largest = 2 * _detector_side(work, event) ** 2
+        if area[event] < SMALLEST_MM2 or area[event] > largest:
+            how = "not used for the field's size"
+            work.notes.warn("KAP / air kerma is no possible area of a field", how, event)
+            area[event] = np.nan
+    return area
 
 
 def _to_reference(work: Work, kerma: FloatArray, error: FloatArray, raw: FloatArray) -> FloatArray:

@@ -78,6 +78,7 @@ class Distances(_Part):
 
     isocenter: bool = Field(True, description="the gantry has an isocentre")
     source_to_isocenter_mm: Length | None = None
+    cautious: bool = Field(False, description="assume an isocentre only where distances, table or angles are given")
     source_to_isocenter_items: tuple[str, ...] = ()
     source_to_detector_mm: Length = 1100.0
     source_to_detector_items: tuple[str, ...] = Field((), description="where the DICOM item is missing")

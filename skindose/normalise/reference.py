@@ -49,6 +49,15 @@ def read_reference_point(work: Work) -> None:
         _stand_in_isocenter(work, event, found.mm)
 
 
+def derive_source_to_isocenter(work: Work) -> None:
+    """Source to isocentre from the reference point, where the file has its distance and defines it by the isocentre."""
+    for event in work.missing(SOD):
+        definition, own = _definition(work, event), _own(work, event)
+        if definition is not None and definition.origin == "isocenter" and not np.isnan(own):
+            work.put(SOD, event, own + definition.mm, Status.DERIVED)
+            work.notes.assume("distance source to isocenter missing", "taken from the reference point's", event)
+
+
 def _stand_in_isocenter(work: Work, event: int, reference_mm: float) -> None:
     if not np.isnan(work.columns[SOD][event]):
         return
@@ -116,7 +125,8 @@ def _distance(work: Work, event: int, definition: ReferencePoint | None) -> floa
     if definition.origin == "isocenter":
         return float(work.columns[SOD][event] - definition.mm)
     if definition.origin == "detector":
-        return float(work.columns[SID][event] - definition.mm)
+        invented = event in work.invented and not work.profile.distances.isocenter
+        return np.nan if invented else float(work.columns[SID][event] - definition.mm)
     if definition.origin == "tabletop":
         return _above_table(work, event, definition.mm)
     return definition.mm if definition.origin == "source" else np.nan
@@ -171,8 +181,6 @@ def _default(work: Work, event: int) -> Found:
     """The profile's kind of reference point, where the file says nothing that can be used."""
     distances = work.profile.distances
     default = _DEFAULTS.get(distances.reference_point)
-    if default is not None and default.origin == "detector" and work.status[SID][event] == Status.ASSUMED:
-        default = None  # a distance from an assumed detector would be invented altogether
     mm = _distance(work, event, default)
     if np.isnan(mm):
         reason = "distance from the source to the reference point can neither be read nor reasoned"

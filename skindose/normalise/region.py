@@ -47,13 +47,10 @@ def find_region(work: Work, header: Header, chosen: str | None) -> Region:
     """
     if chosen is not None:
         return Region(checked(chosen), Status.REPORTED, "chosen by the user")
-    for text, where in _texts(work, header):
-        name = region_of_text(text)
-        if name:
-            return Region(name, Status.DERIVED, f"from the {where}: {text}")
-    coded = _target_region(work)
-    if coded is not None:
-        return coded
+    texts = _texts(work, header)
+    found = _by_words(texts, ("stems", "whole")) or _target_region(work) or _by_words(texts, ("hints",))
+    if found is not None:
+        return found
     work.notes.assume("no text or code tells the body region", "the middle of the trunk is assumed")
     return Region("trunk", Status.ASSUMED, "nothing in the file tells it")
 
@@ -80,21 +77,28 @@ def _texts(work: Work, header: Header) -> list[tuple[str, str]]:
     return [(text, where) for text, where in found if text.strip()]
 
 
-def region_of_text(text: str) -> str:
+def _by_words(texts: list[tuple[str, str]], kinds: tuple[str, ...]) -> Region | None:
+    for text, where in texts:
+        name = region_of_text(text, kinds)
+        if name:
+            return Region(name, Status.DERIVED, f"from the {where}: {text}")
+    return None
+
+
+def region_of_text(text: str, kinds: tuple[str, ...] = ("stems", "whole")) -> str:
     """The region that a text names in any of the languages of regions.toml, "" for none.
 
-    Limbs without a side are taken as right ones.
+    The word that comes first counts; limbs without a side are taken as right ones.
 
     >>> region_of_text("Coronarografia + PTCA")
     'heart'
     """
     plain = _plain(text)
-    found = [(hit.start(), name) for name, pattern in _patterns().items() if (hit := pattern.search(plain))]
-    if not found:
-        return ""
-    name = min(found)[1]
+    hits = [(found.start(), name) for name, pattern in _patterns(kinds).items() if (found := pattern.search(plain))]
+    name = min(hits)[1] if hits else ""
     if name in ("arm", "leg"):
-        return f"{'left' if _sides()['left'].search(plain) and not _sides()['right'].search(plain) else 'right'} {name}"
+        left, right = (_pattern(_data()["sides"][side]).search(plain) for side in ("left", "right"))
+        return f"{'left' if left and not right else 'right'} {name}"
     return name
 
 
@@ -127,23 +131,21 @@ def _data() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> dict[str, re.Pattern[str]]:
-    return {name: _pattern(entry) for name, entry in _data()["words"].items()}
+@lru_cache(maxsize=2)
+def _patterns(kinds: tuple[str, ...]) -> dict[str, re.Pattern[str]]:
+    return {name: _pattern(entry, kinds) for name, entry in _data()["words"].items() if any(map(entry.get, kinds))}
 
 
-@lru_cache(maxsize=1)
-def _sides() -> dict[str, re.Pattern[str]]:
-    return {name: _pattern(entry) for name, entry in _data()["sides"].items()}
-
-
-def _pattern(entry: dict[str, list[str]]) -> re.Pattern[str]:
-    stems = [rf"\b{re.escape(_plain(stem))}" for stem in entry.get("stems", ())]
-    whole = [rf"\b{re.escape(_plain(text))}\b" for text in entry.get("whole", ())]
-    return re.compile("|".join((*stems, *whole)))
+def _pattern(entry: dict[str, list[str]], kinds: tuple[str, ...] = ("stems", "whole")) -> re.Pattern[str]:
+    ends = {"stems": "", "hints": "", "whole": r"\b"}
+    words = [rf"\b{re.escape(_plain(word))}{ends[kind]}" for kind in kinds for word in entry.get(kind, ())]
+    return re.compile("|".join(words))
 
 
 def _plain(text: str) -> str:
-    """Lower case without accents; separators as spaces, so that "PTC/Nefro" and "neuro_dsa" have word boundaries."""
+    """Lower case without accents, underscores as spaces, without what is ignored."""
     decomposed = unicodedata.normalize("NFKD", text.replace("_", " ").casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).replace("ø", "o")
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).replace("ø", "o")
+    for ignored in _data()["ignored"]:
+        plain = plain.replace(ignored, " ")
+    return plain

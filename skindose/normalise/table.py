@@ -111,7 +111,8 @@ def _axes_named_otherwise(work: Work) -> bool:
     ).astype(np.uint8)
     what = f"the table would move sideways by up to {sideways:.0f} mm"
     how = "longitudinal and lateral are taken as named the other way round"
-    (work.notes.assume if work.profile.name.startswith("generic") else work.notes.warn)(what, how)
+    insists = work.profile.table.sideways.zero == "known"
+    (work.notes.warn if insists else work.notes.assume)(what, how)
     return True
 
 

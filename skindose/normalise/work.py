@@ -57,6 +57,8 @@ class Work:
     records      the events in time order
     accumulated  the containers of accumulated data, with their plane
     dosed        (events,) events with air kerma or KAP: only they need assumptions
+    invented     events whose distance to the detector is only the profile's
+    reason       why an event is not mapped, "" while nothing speaks against it
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Work:
         self.event_type: tuple[str, ...] = ()
         self.protocol: tuple[str, ...] = ()
         self.plane: tuple[str, ...] = ()
+        self.invented: set[int] = set()
         self.reason = [""] * len(records)
 
     def __len__(self) -> int:
