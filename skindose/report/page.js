@@ -1,0 +1,155 @@
+/* Draws the dose map of report.html from the JSON beside it. No network; plotly.js is already in the page. */
+(function () {
+  "use strict";
+  var data = JSON.parse(document.getElementById("map-data").textContent);
+  var plot = document.getElementById("map");
+  var pointer = document.getElementById("pointer");
+
+  function unpack(text, Type) {
+    var raw = atob(text), bytes = new Uint8Array(raw.length);
+    for (var k = 0; k < raw.length; k++) bytes[k] = raw.charCodeAt(k);
+    return new Type(bytes.buffer);
+  }
+
+  function every(array, start, step) {
+    var out = new array.constructor(array.length / step);
+    for (var k = 0; k < out.length; k++) out[k] = array[step * k + start];
+    return out;
+  }
+
+  /* Three significant digits, as scene.three_digits writes them. */
+  function three(value) {
+    if (value === 0) return "0";
+    var rounded = Number(value.toPrecision(3));
+    return rounded.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded)))));
+  }
+
+  function dose(mgy) {
+    if (mgy > 0 && mgy < 0.001) return "< 0.001 mGy";
+    return Number(mgy.toPrecision(3)) >= 1000 ? three(mgy / 1000) + " Gy" : three(mgy) + " mGy";
+  }
+
+  var mgyPerUnit = data.scale.unit === "Gy" ? 1000 : 1;
+  var vertices = unpack(data.vertices_mm, Float32Array);
+  var triangles = unpack(data.triangles, Int32Array);
+  var doseMgy = unpack(data.dose_mgy, Float32Array);
+  var uncertaintyMgy = unpack(data.uncertainty_mgy, Float32Array);
+  var region = unpack(data.region, Uint8Array);
+
+  function centre(cell, axis) {
+    return (vertices[3 * triangles[3 * cell] + axis] + vertices[3 * triangles[3 * cell + 1] + axis] +
+      vertices[3 * triangles[3 * cell + 2] + axis]) / 3;
+  }
+
+  function place(cell) {
+    var left = Math.round(centre(cell, 0)), down = Math.round(-centre(cell, 2));
+    return Math.abs(left) + " mm " + (left < 0 ? "right" : "left") + " of the middle, " + down + " mm below the crown";
+  }
+
+  function reading(cell) {
+    var spread = uncertaintyMgy[cell] > 0 ? " ± " + dose(uncertaintyMgy[cell]) : "";
+    return ["<b>" + dose(doseMgy[cell]) + "</b>" + spread, data.region_names[region[cell]] || "", place(cell)];
+  }
+
+  function escaped(text) {
+    return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  }
+
+  var texts = new Array(doseMgy.length), shown = new Float32Array(doseMgy.length);
+  for (var cell = 0; cell < texts.length; cell++) {
+    var lines = reading(cell);
+    texts[cell] = lines[0] + "<br>" + escaped(lines[1]) + "<br>" + lines[2];
+    shown[cell] = doseMgy[cell] / mgyPerUnit;
+  }
+
+  var body = {
+    type: "mesh3d", name: "skin dose",
+    x: every(vertices, 0, 3), y: every(vertices, 1, 3), z: every(vertices, 2, 3),
+    i: every(triangles, 0, 3), j: every(triangles, 1, 3), k: every(triangles, 2, 3),
+    intensity: shown, intensitymode: "cell", cmin: 0, cmax: data.scale.end, colorscale: data.colours,
+    text: texts, hoverinfo: "text", flatshading: false,
+    lighting: { ambient: 0.72, diffuse: 0.38, specular: 0.02, roughness: 0.9, fresnel: 0.0, vertexnormalsepsilon: 0, facenormalsepsilon: 0 },
+    lightposition: { x: 0, y: 0, z: 1e5 },
+    colorbar: {
+      title: { text: "Skin dose<br>in " + data.scale.unit + "<br>", side: "top" },
+      tickmode: "array", tickvals: data.scale.ticks, ticktext: data.scale.ticks.map(String),
+      thickness: 16, len: 0.72, x: 1, xanchor: "right", outlinewidth: 0, bgcolor: "rgba(255,255,255,0.75)"
+    }
+  };
+
+  function words(items, size) {
+    return {
+      type: "scatter3d", mode: "text", hoverinfo: "skip", showlegend: false,
+      x: items.map(function (item) { return item.at_mm[0]; }),
+      y: items.map(function (item) { return item.at_mm[1]; }),
+      z: items.map(function (item) { return item.at_mm[2]; }),
+      text: items.map(function (item) { return item.text; }), textfont: { size: size, color: "#1c1f24" }
+    };
+  }
+
+  var traces = [body, words(data.labels, 18)];
+  if (data.peak_mark_mm) {
+    traces.push({
+      type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false,
+      x: [data.peak_mark_mm[0]], y: [data.peak_mark_mm[1]], z: [data.peak_mark_mm[2]],
+      marker: { symbol: "diamond-open", size: 9, color: "#0b6bd6", line: { width: 3, color: "#0b6bd6" } }
+    });
+  }
+
+  /* One scale for all three axes: the box is the body with room for the labels. */
+  var low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
+  function grow(point) {
+    for (var axis = 0; axis < 3; axis++) {
+      low[axis] = Math.min(low[axis], point[axis]);
+      high[axis] = Math.max(high[axis], point[axis]);
+    }
+  }
+  for (var v = 0; v < vertices.length; v += 3) grow([vertices[v], vertices[v + 1], vertices[v + 2]]);
+  data.labels.forEach(function (label) { grow(label.at_mm); });
+  var longest = Math.max(high[0] - low[0], high[1] - low[1], high[2] - low[2]);
+
+  function axis(k) {
+    return { range: [low[k] - 5, high[k] + 5], visible: false, showspikes: false };
+  }
+
+  function camera(name) {
+    var view = data.views[name];
+    function xyz(v, by) { return { x: by * v[0], y: by * v[1], z: by * v[2] }; }
+    return { eye: xyz(view.eye, 1.6), up: xyz(view.up, 1), center: { x: 0, y: 0, z: 0 }, projection: { type: "orthographic" } };
+  }
+
+  var layout = {
+    margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#fff", showlegend: false,
+    font: { family: "system-ui, sans-serif", size: 13, color: "#1c1f24" },
+    hoverlabel: { bgcolor: "#1c1f24", bordercolor: "#1c1f24", font: { color: "#fff", size: 13 }, align: "left" },
+    scene: {
+      xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", dragmode: "orbit",
+      aspectratio: { x: (high[0] - low[0]) / longest, y: (high[1] - low[1]) / longest, z: (high[2] - low[2]) / longest },
+      camera: camera(data.first_view)
+    }
+  };
+
+  var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]"));
+  function press(name) {
+    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === name)); });
+  }
+  buttons.forEach(function (button) {
+    button.addEventListener("click", function () {
+      Plotly.relayout(plot, { "scene.camera": camera(button.dataset.view) });
+      press(button.dataset.view);
+    });
+  });
+
+  function failed(reason) {
+    plot.textContent = "The map cannot be drawn here: " + reason + ". The file dosemap.vtp has it too.";
+  }
+
+  Plotly.newPlot(plot, traces, layout, { responsive: true, displayModeBar: false, displaylogo: false }).then(function () {
+    press(data.first_view);
+    plot.on("plotly_hover", function (event) {
+      var at = event.points[0];
+      if (at && at.curveNumber === 0) pointer.innerHTML = texts[at.pointNumber].replace(/<br>/g, " · ");
+    });
+    plot.setAttribute("data-drawn", "yes");
+  }, function (error) { failed(error && error.message || "unknown error"); });
+})();
