@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skindose.errors import SettingsError
-from skindose.model import Events, FloatArray, IntArray, Layer, Machine
+from skindose.model import FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm2_to_m2, mm_to_cm
@@ -50,18 +50,18 @@ class Support:
     measured: bool
 
 
-def support(events: Events, beams: Quality, layers: tuple[Layer, ...]) -> Support:
+def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Support:
     """The support for each event.
 
     raises   SettingsError for a material or a measured curve that is not there
     """
-    mu = np.stack([_mu_per_mm(layer, events.machine) for layer in layers])
+    mu = np.stack([_mu_per_mm(layer, machine) for layer in layers])
     thickness = np.array([layer.thickness_mm for layer in layers])
     mean = beams.kerma @ mu.T
     per_mm = mean / np.maximum(mean @ thickness, 1e-12)[:, None]
-    curve = events.machine.transmission
+    curve = machine.transmission
     if curve:
-        return Support(np.log(measured(curve, beams.kvp_kv, events.filter_cu_mm)), per_mm, True)
+        return Support(np.log(measured(curve, beams.kvp_kv, beams.cu_mm)), per_mm, True)
     return Support(np.log(beams.kerma @ np.exp(-(thickness @ mu))), per_mm, False)
 
 
