@@ -7,9 +7,11 @@ docs/physics.md derives each factor and says how well it agrees with published t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skindose.config import Settings
 from skindose.model import Beams, Events, Factors, FloatArray, Hits
@@ -19,6 +21,7 @@ from skindose.physics.quality import Quality
 __all__ = ["factors"]
 
 FALLBACK_KVP_KV = 80.0
+BLOCK = 8192  # hits
 
 
 def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Factors:
@@ -31,16 +34,17 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Fac
     """
     kvp, al, cu, notes = _filled(events)
     found = quality.quality(kvp, al, cu, events.machine.anode_angle_deg)
-    made = _PerHit.empty(hits)
     parts = _Parts.of(events, beams, found, settings)
-    for beam in np.flatnonzero(np.diff(hits.beam_start)):
-        made.fill(int(beam), beams, hits, parts)
+    inverse, scattered, through, water = (np.empty(len(hits.cell)) for _ in range(4))
+    for first, last in _blocks(hits.beam_start):
+        rows = slice(hits.beam_start[first], hits.beam_start[last])
+        inverse[rows], scattered[rows], through[rows], water[rows] = _block(beams, hits, parts, (first, last))
     calibrated = calibration.factor(events.machine) if "calibration" in settings.corrections else 1.0
     return Factors(
-        inverse_square=made.inverse_square,
-        backscatter=np.where(hits.primary, made.backscatter, 0.0),
-        medium=parts.medium[beams.event][hits.beam()],
-        transmission=made.transmission,
+        inverse_square=inverse,
+        backscatter=scattered if hits.primary.all() else np.where(hits.primary, scattered, 0.0),
+        medium=water,
+        transmission=through,
         calibration=np.full(len(hits.cell), calibrated),
         assumptions=notes + _assumptions(events, settings),
         warnings=_warnings(kvp, al, cu, found),
@@ -52,55 +56,51 @@ class _Parts:
     """What is computed once per event or beam; None for a correction left out."""
 
     side_mm: FloatArray  # (beams,) equivalent square side at the reference plane
-    curves: FloatArray | None  # (events, sides)
     medium: FloatArray  # (events,)
+    curves: FloatArray | None  # (events, sides)
     support: table.Support | None
+    normal: FloatArray  # (beams, 3) the table's normal along axis, u and v
 
     @classmethod
     def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings) -> _Parts:
         chosen = settings.corrections
         with_table = "table" in chosen and bool(beams.support)
+        normal = beams.table_rotation[:, 1]
         return cls(
             side_mm=backscatter.equivalent_side_mm(beams.field_mm, beams.circular),
-            curves=backscatter.curves(found) if "backscatter" in chosen else None,
             medium=medium.ratio(found, settings.medium) if "medium" in chosen else np.ones(len(events)),
+            curves=backscatter.curves(found) if "backscatter" in chosen else None,
             support=table.support(events, found, beams.support) if with_table else None,
+            normal=np.stack([(part * normal).sum(axis=1) for part in (beams.axis, beams.u, beams.v)], axis=1),
         )
 
 
-@dataclass(frozen=True)
-class _PerHit:
-    """The arrays that are filled beam by beam: a beam's hits stay in the cache and its numbers need no gathering."""
-
-    inverse_square: FloatArray
-    backscatter: FloatArray
-    transmission: FloatArray
-
-    @classmethod
-    def empty(cls, hits: Hits) -> _PerHit:
-        return cls(*(np.ones(len(hits.cell)) for _ in range(3)))
-
-    def fill(self, beam: int, beams: Beams, hits: Hits, parts: _Parts) -> None:
-        rows = slice(hits.beam_start[beam], hits.beam_start[beam + 1])
-        event, reference = beams.event[beam], beams.reference_distance_mm[beam]
-        distance, u, v = hits.distance_mm[rows], hits.u_mm[rows], hits.v_mm[rows]
-        to_plane = np.sqrt(reference**2 + u**2 + v**2)  # focal spot to the ray's point on the reference plane
-        side = parts.side_mm[beam] * distance / to_plane
-        self.inverse_square[rows] = (reference / distance) ** 2
-        if parts.curves is not None:
-            self.backscatter[rows] = np.interp(side, backscatter.SIDES_MM, parts.curves[event])
-        path = hits.path_mm[rows]
-        if parts.support is not None and path.any():
-            cosine = _table_cosine(beam, beams, u, v) / to_plane
-            self.transmission[rows] = table.transmission(parts.support, event, path, cosine, side)
+def _blocks(beam_start: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Runs of whole beams of about BLOCK hits: small enough for the cache, large enough for numpy."""
+    edges = np.searchsorted(beam_start, np.arange(0, beam_start[-1] + BLOCK, BLOCK))
+    edges = np.unique(np.clip(np.append(edges, len(beam_start) - 1), 0, len(beam_start) - 1))
+    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
 
 
-def _table_cosine(beam: int, beams: Beams, u: FloatArray, v: FloatArray) -> FloatArray:
-    """(hits,) |component along the table's normal| of the vector from the focal spot to the reference plane, mm."""
-    normal = beams.table_rotation[beam][1]
-    along = beams.reference_distance_mm[beam] * (beams.axis[beam] @ normal)
-    found: FloatArray = np.abs(along + u * (beams.u[beam] @ normal) + v * (beams.v[beam] @ normal))
-    return found
+def _block(beams: Beams, hits: Hits, parts: _Parts, block: tuple[int, int]) -> tuple[FloatArray, ...]:
+    """Inverse square, backscatter, transmission and medium of the hits of some consecutive beams."""
+    first, last = block
+    starts = hits.beam_start[first : last + 1]
+    rows = slice(starts[0], starts[-1])
+    beam = np.repeat(np.arange(first, last), np.diff(starts))
+    event = beams.event[beam]
+    distance, u, v = hits.distance_mm[rows], hits.u_mm[rows], hits.v_mm[rows]
+    reference = beams.reference_distance_mm[beam]
+    to_plane = np.sqrt(reference**2 + u**2 + v**2)  # focal spot to the ray's point on the reference plane
+    side = parts.side_mm[beam] * distance / to_plane
+    scattered = through = np.ones(len(distance))
+    if parts.curves is not None:
+        scattered = backscatter.at_side(parts.curves, event, side)
+    if parts.support is not None:
+        along, across_u, across_v = parts.normal[beam].T
+        cosine = np.abs(reference * along + u * across_u + v * across_v) / to_plane
+        through = table.transmission(parts.support, event, hits.path_mm[rows], cosine, side)
+    return (reference / distance) ** 2, scattered, through, parts.medium[event]
 
 
 def _filled(events: Events) -> tuple[FloatArray, FloatArray, FloatArray, tuple[str, ...]]:

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from skindose.model import BoolArray, FloatArray
+from skindose.model import BoolArray, FloatArray, IntArray
 from skindose.physics.data import read_grid
 from skindose.physics.quality import Quality, hvl_mmal, tables
-from skindose.units import cm_to_mm
+from skindose.units import cm_to_mm, mm_to_cm
 
 FIT_KVP_KV = (50.0, 150.0)
 SMALLEST_CM, LARGEST_CM = 5.0, 35.0  # field sides of the fit
-# Sides at which a beam's curve is tabulated; between them linear interpolation is exact to 0.05 %.
-SIDES_CM = np.concatenate([np.arange(0.0, SMALLEST_CM, 0.25), np.geomspace(SMALLEST_CM, LARGEST_CM, 25)])
-SIDES_MM = cm_to_mm(SIDES_CM)
+STEP_MM = 5.0  # of the sides at which a beam's curve is tabulated; between them linear interpolation is exact to 0.03 %
+SIDES_CM = mm_to_cm(np.arange(0.0, cm_to_mm(LARGEST_CM) + STEP_MM, STEP_MM))
 
 ASSUMPTIONS = (
     "Backscatter is that of a flat, thick water phantom on the axis of the field: the fall towards the field's edge, "
@@ -52,7 +51,7 @@ def curves(beams: Quality) -> FloatArray:
 
     Above 35 cm it stays as at 35 cm.                                          [Benmakhlouf2013, SpekPyBackscatter]
 
-    returns    (beams, sides) at SIDES_MM
+    returns    (beams, sides) at SIDES_CM
     """
     fit_sides, fitted = fit(beams)
     large = SIDES_CM >= SMALLEST_CM
@@ -62,6 +61,21 @@ def curves(beams: Quality) -> FloatArray:
     shape = _small_field_shape(beams)
     curve[:, ~large] = 1 + (fitted[:, :1] - 1) * shape
     return curve
+
+
+def at_side(curve: FloatArray, row: IntArray, side_mm: FloatArray) -> FloatArray:
+    """B of hits, from the curves of `curves`.
+
+    row        (hits,) which curve
+    side_mm    (hits,) equivalent square side of the field at the skin
+    """
+    place = np.minimum(side_mm / STEP_MM, curve.shape[1] - 1.001)
+    low = place.astype(np.int64)
+    place -= low
+    low += row * curve.shape[1]
+    left, right = curve.ravel().take(low), curve.ravel().take(low + 1)
+    found: FloatArray = left + (right - left) * place
+    return found
 
 
 def fit(beams: Quality) -> tuple[FloatArray, FloatArray]:

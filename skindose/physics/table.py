@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skindose.errors import SettingsError
-from skindose.model import Events, FloatArray, Layer, Machine
+from skindose.model import Events, FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm2_to_m2, mm_to_cm
@@ -33,8 +33,7 @@ LARGEST_MM2 = 58_000.0  # and his field factor up to here
 COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offset)
 # DeLorenzo's perpendicular transmission at 80 kV, 0.2 mm Cu: at 100 cm2, where his angles start, and of a narrow beam.
 BROAD_T, NARROW_T = 0.803, 0.778
-_COSINES = np.linspace(0.0, 1.0, 257)
-_SIDES_MM = np.linspace(0.0, LARGEST_MM2**0.5, 65)
+_STEPS = 256  # of the two functions' look-up tables
 
 
 @dataclass(frozen=True)
@@ -131,24 +130,35 @@ def forward_scatter(side_mm: FloatArray) -> FloatArray:
     return found
 
 
-_OBLIQUITY = {broad: obliquity(_COSINES, broad) for broad in (False, True)}
-_FORWARD = forward_scatter(_SIDES_MM)
+_OBLIQUITY = {broad: obliquity(np.linspace(0.0, 1.0, _STEPS + 1), broad) for broad in (False, True)}
+_FORWARD = forward_scatter(np.linspace(0.0, LARGEST_MM2**0.5, _STEPS + 1))
 
 
 def transmission(
-    stack: Support, event: int, path_mm: FloatArray, cosine: FloatArray, side_mm: FloatArray
+    stack: Support, event: IntArray, path_mm: FloatArray, cosine: FloatArray, side_mm: FloatArray
 ) -> FloatArray:
-    """Transmission of the rays of one beam.
+    """Transmission of rays.
 
+    event      (hits,) the event of each ray
     path_mm    (hits, layers) path through each layer
     cosine     (hits,) between ray and table normal, 0 to 1
     side_mm    (hits,) equivalent square side of the field at the skin
     returns    (hits,) in (0, 1]; 1 where the ray misses the support
     """
-    left = np.interp(cosine, _COSINES, _OBLIQUITY[stack.measured])
+    left = _lookup(_OBLIQUITY[stack.measured], cosine)
     if not stack.measured:
-        left = left - np.interp(side_mm, _SIDES_MM, _FORWARD) * cosine
-    found: FloatArray = np.exp(stack.log_t0[event] * (path_mm @ stack.per_mm[event]) * left)
+        left -= _lookup(_FORWARD, side_mm / LARGEST_MM2**0.5) * cosine
+    loss = np.einsum("hl,hl->h", path_mm, (stack.log_t0[:, None] * stack.per_mm)[event])
+    found: FloatArray = np.exp(loss * left)
+    return found
+
+
+def _lookup(values: FloatArray, place: FloatArray) -> FloatArray:
+    """Linear between `values`, which stand at equal steps over 0 to 1; clamped."""
+    scaled = np.minimum(place, 1.0) * _STEPS
+    low = np.minimum(scaled.astype(np.int64), _STEPS - 1)
+    below = values.take(low)
+    found: FloatArray = below + (values.take(low + 1) - below) * (scaled - low)
     return found
 
 

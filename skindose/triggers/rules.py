@@ -51,7 +51,7 @@ QUANTITIES: dict[str, QuantityKind] = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built once, as a whole
 
 
 class Level(_Part):

@@ -82,7 +82,7 @@ def beams(count, side_mm=100.0, axis=(0.0, -1.0, 0.0), reference_mm=600.0, layer
     )
 
 
-def hits(count, per_beam=1, path_mm=None, layers=len(LAYERS), **changes):
+def hits(count, per_beam=1, path_mm=None, layers=4, **changes):
     """`per_beam` hits of every beam at the reference point, on the axis; no path through the table unless given."""
     rows = count * per_beam
     values = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skindose.model import Quantity
-from skindose.triggers import UNSIGNED, Context, evaluate, load, names, probability
+from skindose.triggers import Context, evaluate, load, names, probability
 from skindose.triggers.rules import QUANTITIES, parse
 
 UNITS = {name: kind.unit for name, kind in QUANTITIES.items()}
@@ -375,30 +375,3 @@ def test_a_window_that_is_not_counted_is_a_lower_bound(counted, says):
     found = one(evaluate(load("institutional-15gy"), amounts(psd=8.0), context), "institutional-15gy", "psd")
     assert found.fired is False
     assert ("lower bound" in found.note) is says
-
-
-# --- what is said around the findings
-
-
-def test_unsigned_levels_say_so_and_signed_ones_name_the_physicist():
-    unsigned = evaluate(load("be.struelens2014"), {})
-    assert unsigned.signed_by == ""
-    assert any(UNSIGNED in warning for warning in unsigned.warnings)
-    signed = evaluate(load("be.struelens2014"), {}, Context(signed_by="A. Physicist"))
-    assert signed.signed_by == "A. Physicist"
-    assert signed.warnings == ()
-
-
-@pytest.mark.parametrize("name", names())
-def test_numbers_not_seen_at_the_source_carry_a_warning_although_signed(name):
-    findings = evaluate(load(name), {}, Context(signed_by="A. Physicist"))
-    for found in findings.findings:
-        said = [warning for warning in findings.warnings if found.rule in warning]
-        assert bool(said) == (found.provenance != "seen" or name in ("institutional-15gy", "uk.saue"))
-        if found.provenance == "recalled":
-            assert "not checked against the source" in said[0]
-
-
-def test_withdrawn_and_amended_rules_say_so():
-    assert any("withdrawn" in warning for warning in evaluate(load("institutional-15gy"), {}).warnings)
-    assert any("2023" in warning for warning in evaluate(load("uk.saue"), {}).warnings)
