@@ -3,6 +3,7 @@
     python benchmarks/peer.py [FILE ...]            a table of its events at the cell of its peak
     python benchmarks/peer.py --json [FILE ...]     the same for programs
     python benchmarks/peer.py --plain FILE          its own run and nothing else: what benchmarks/run.py times
+    python benchmarks/peer.py --mesh FILE.stl       its body in mm in our patient frame, for `skindose run --phantom`
 
 Settings: its mesh `adult_male`, an estimated table factor of 0.8, all corrections, no plots; the rest as in its
 `settings_example.json` (inherent filtration 3.1 mm Al, pad 4 cm, no offset: crown at the table's head end). It runs in
@@ -103,6 +104,25 @@ def details(path: Path) -> dict[str, Any]:
 def quiet() -> dict[str, str]:
     """The environment without its progress bar's and its drawing libraries' habits."""
     return {**os.environ, "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
+
+
+def body_mm() -> Any:
+    """(triangles, 3, 3) corners of its body in mm; its frame is our patient frame: crown, mid-line, most posterior."""
+    import pyskindose
+    from stl import mesh
+
+    file = Path(pyskindose.__file__).parent / "phantom_data" / f"{SETTINGS['phantom']['human_mesh']}.stl"
+    return 10.0 * mesh.Mesh.from_file(str(file)).vectors.astype(np.float64)
+
+
+def write_mesh(path: Path) -> None:
+    """Its body as a binary STL in mm, for `skindose run --phantom FILE.stl --placement table`."""
+    from stl import mesh
+
+    corners = body_mm()
+    out = mesh.Mesh(np.zeros(len(corners), dtype=mesh.Mesh.dtype))
+    out.vectors[:] = corners
+    out.save(str(path))
 
 
 def run_plain(path: Path) -> None:
@@ -269,11 +289,14 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.add_argument("--plain", action="store_true", help="its own run and nothing else, in this folder and process")
+    parser.add_argument("--mesh", action="store_true", help="write its body as STL in mm, in the patient frame")
     parser.add_argument("--details", action="store_true", help="its numbers as JSON, from this folder and process")
     options = parser.parse_args()
     files = options.files or [path for path in FILES if path.exists()]
     if options.plain:
         run_plain(files[0])
+    elif options.mesh:
+        write_mesh(files[0])
     elif options.details:
         print(json.dumps(collect(files[0])))
     elif options.json:
