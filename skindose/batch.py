@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skindose import rdsr, report
+from skindose import rdsr
 from skindose.config import Settings
 from skindose.errors import InputError, OutputError, SkindoseError
 from skindose.model import Procedure, Result
 from skindose.pipeline import compute
+from skindose.report import render
+from skindose.report.summary import summary
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _do(job: _Job) -> Outcome:
         return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
     except Exception as error:  # a traceback never reaches a user, and the other files go on
         return Outcome(name, error=_unforeseen(error).at(name))
-    return Outcome(name, job.folder, report.summary(result))
+    return Outcome(name, job.folder, summary(result))
 
 
 def _read(paths: tuple[Path, ...]) -> Procedure:
@@ -143,7 +145,7 @@ def write_result(result: Result, folder: Path) -> None:
 
     raises   OutputError; nothing half-written stays behind and a former result stays as it was
     """
-    files = report.render(result)
+    files = render(result)
     _refuse_foreign(folder)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:

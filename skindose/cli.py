@@ -105,8 +105,8 @@ def run(
 @app.command()
 def check(files: Files, config: Config = None, profile: str | None = None, as_json: AsJson = False) -> None:
     """Say what each RDSR holds, lacks and contradicts, and what follows for the map."""
-    from skindose import normalise, rdsr, report
-    from skindose.normalise.check import inspect
+    from skindose import normalise, rdsr
+    from skindose.report import terminal
 
     settings = _settings(config, {"profile": profile})
     documents: list[dict[str, Any]] = []
@@ -115,7 +115,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         try:
             procedure = rdsr.read(path)
             events = normalise.normalise(procedure, settings)
-            checks = inspect(procedure, events)
+            checks = normalise.inspect(procedure, events)
         except SettingsError:
             raise
         except SkindoseError as error:
@@ -123,9 +123,9 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
             documents.append({"file": path.name, "error": str(error.at(path.name))})
             code = ExitCode.SOME_FAILED
             continue
-        documents.append({"file": path.name, "checks": [item.to_dict() for item in checks]})
+        documents.append({"file": path.name, "checks": normalise.to_dict(checks)})
         if not as_json:
-            report.print_checks(path.name, events, checks)
+            terminal.print_checks(path.name, checks)
     if as_json:
         _print_json(documents)
     sys.exit(int(code))
@@ -153,33 +153,35 @@ def demo(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of result.json."""
-    from skindose import report
+    from skindose.report.summary import schema as result_schema
 
-    typer.echo(report.schema_json())
+    _print_json(result_schema())
 
 
 @triggers_app.command("list")
 def triggers_list(as_json: AsJson = False) -> None:
     """List the shipped rule sets."""
-    from skindose import report, triggers
+    from skindose import triggers
+    from skindose.report import terminal
 
     sets = [triggers.load(name) for name in triggers.names()]
     if as_json:
         _print_json([triggers.to_dict(rules) for rules in sets])
     else:
-        report.print_rule_sets(sets)
+        terminal.print_rule_sets(sets)
 
 
 @triggers_app.command("show")
 def triggers_show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_json: AsJson = False) -> None:
     """Show every rule of a set, with its source and how sure its numbers are."""
-    from skindose import report, triggers
+    from skindose import triggers
+    from skindose.report import terminal
 
     rules = triggers.load(name)
     if as_json:
         _print_json(triggers.to_dict(rules))
     else:
-        report.print_rules(rules)
+        terminal.print_rules(rules.title, triggers.describe(rules))
 
 
 @triggers_app.command("check")
@@ -219,17 +221,18 @@ def _corrections(text: str | None) -> tuple[str, ...] | None:
 
 
 def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: int, as_json: bool) -> ExitCode:
-    from skindose import batch, report, triggers
+    from skindose import batch, triggers
+    from skindose.report import terminal
 
     triggers.load(settings.triggers)  # a wrong rule file is a mistake of the call, told once
     outcomes = batch.run_files(files, out, settings, merge=merge, jobs=jobs)
     done: list[Outcome] = []
-    for outcome in report.progress(outcomes, len(files), show=len(files) > 1 and not as_json):
+    for outcome in terminal.progress(outcomes, len(files), show=len(files) > 1 and not as_json):
         done.append(outcome)
         if outcome.error is not None:
             _complain(outcome.error)
         elif not as_json:
-            report.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
+            terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in done])
     return ExitCode.SOME_FAILED if any(outcome.error for outcome in done) else ExitCode.OK

@@ -32,9 +32,13 @@ class Settings(BaseModel):
     pose: Literal["arms-down"] = Field("arms-down", description="pose of the body")
     placement: Literal["auto", "table", "anatomy"] = Field("auto", description="how the patient is placed on the table")
     region: str | None = Field(None, description="body region at the isocentre, for placement by anatomy")
-    offset_mm: tuple[float, float, float] = Field((0, 0, 0), description="moves the patient: left, head, up (table axes)")
+    offset_mm: tuple[float, float, float] = Field(
+        (0, 0, 0), description="moves the patient: left, head, up (table axes)"
+    )
     orientation: Orientation | None = Field(None, description="how the patient lay")
-    pad_mm: Annotated[float, Field(ge=0, le=300)] | None = Field(None, description="thickness of the pad; profile's, else 40")
+    pad_mm: Annotated[float, Field(ge=0, le=300)] | None = Field(
+        None, description="thickness of the pad; profile's, else 40"
+    )
     profile: str | None = Field(None, description="machine profile: a shipped name or a TOML file")
     profile_folder: Path | None = Field(None, description="a site's own profiles; they win over the shipped ones")
     corrections: tuple[Correction, ...] = Field(CORRECTIONS, description="factors that are applied")

@@ -26,6 +26,7 @@ from skindose.model import (
     Procedure,
     Quantity,
     Result,
+    Status,
 )
 
 # The display of Ka,r and KAP may be off by this much [IEC 60601-2-43]: true = shown / (1 + e), e within +-0.35.
@@ -52,7 +53,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         events=events,
         phantom=body,
         settings=settings,
-        findings=Findings(rules.name, "", ()),
+        findings=Findings(rules.id, "", ()),
         totals=totals,
         excluded=excluded,
         no_map_reason="" if mapped else _why_no_map(events),
@@ -64,7 +65,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     if result.dosemap is None or result.dosemap.peak is None:
         bound, why = _upper_bound(events, totals)
         result = replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, *why))
-    findings = triggers.evaluate(rules, quantities(result))
+    findings = triggers.evaluate(rules, quantities(result), _context(result))
     return replace(result, findings=findings, warnings=(*result.warnings, *findings.warnings))
 
 
@@ -195,6 +196,18 @@ def _totals(events: Events) -> dict[str, Any]:
     return totals
 
 
+def _context(result: Result) -> triggers.Context:
+    """What rules may ask for beside the quantities."""
+    header, settings, events = result.procedure.header, result.settings, result.events
+    return triggers.Context(
+        procedure=" ".join(filter(None, (header.description, *sorted(set(events.protocol))))),
+        station=header.station,
+        region=events.region if events.region_status != Status.ASSUMED else "",
+        age_years=settings.age if settings.age is not None else header.patient.age_years,
+        weight_kg=settings.weight_kg if settings.weight_kg is not None else header.patient.weight_kg,
+    )
+
+
 def quantities(result: Result) -> dict[str, Quantity]:
     """What the rules judge: psd, kar, kap, ft; the larger of reported and summed totals."""
     totals = result.totals
@@ -213,6 +226,7 @@ def quantities(result: Result) -> dict[str, Quantity]:
         "kar": _quantity(kerma_gy, "Gy", kerma_note, DISPLAY_TOLERANCE),
         "kap": _quantity(kap, "Gy.cm2", kap_note, DISPLAY_TOLERANCE),
         "ft": _quantity(time_min, "min", time_note, 0.0),
+        **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
     }
 
 

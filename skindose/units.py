@@ -5,7 +5,12 @@ Units in an RDSR are UCUM codes (DICOM PS3.16, TID 300), spelt with variants: "G
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from skindose.errors import UnitError
+from skindose.model import FloatArray
+
+_Lengths = TypeVar("_Lengths", float, FloatArray)
 
 # Spelling (folded by `_fold`) -> factor to our unit, per kind of quantity.
 _TABLES: dict[str, dict[str, float]] = {
@@ -82,7 +87,7 @@ def m_to_cm(value_m: float) -> float:
     return value_m * 100.0
 
 
-def cm_to_mm(value_cm: float) -> float:
+def cm_to_mm(value_cm: _Lengths) -> _Lengths:
     """cm to mm."""
     return value_cm * 10.0
 
@@ -95,3 +100,13 @@ def mm_to_cm(value_mm: float) -> float:
 def mm2_to_cm2(value_mm2: float) -> float:
     """mm2 to cm2."""
     return value_mm2 / 100.0
+
+
+def mm2_to_m2(value_mm2: FloatArray) -> FloatArray:
+    """mm2 to m2."""
+    return value_mm2 / 1e6
+
+
+def mm_to_cm(value_mm: _Lengths) -> _Lengths:
+    """mm to cm; also 1/cm to 1/mm."""
+    return value_mm / 10.0

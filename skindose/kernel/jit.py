@@ -103,37 +103,31 @@ def _box_outside(box, planes):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _segment_misses_box(origin, inverse, box):
-    """True where the segment origin + t d, 0 <= t <= 1, with inverse = 1 / d, does not meet the box."""
-    enter = 0.0
-    leave = 1.0
-    for k in range(3):
-        near = (box[k] - origin[k]) * inverse[k]
-        far = (box[3 + k] - origin[k]) * inverse[k]
-        if near > far:
-            near, far = far, near
-        if near > enter:
-            enter = near
-        if far < leave:
-            leave = far
+def _segment_misses_box(ox, oy, oz, ix, iy, iz, boxes, node):
+    """True where the segment o + t d, 0 <= t <= 1, with i = 1 / d, does not meet the node's box."""
+    x0, x1 = (boxes[node, 0] - ox) * ix, (boxes[node, 3] - ox) * ix
+    y0, y1 = (boxes[node, 1] - oy) * iy, (boxes[node, 4] - oy) * iy
+    z0, z1 = (boxes[node, 2] - oz) * iz, (boxes[node, 5] - oz) * iz
+    enter = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
+    leave = min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
     return enter > leave
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ray_meets_triangle(origin, d, corners):
-    """True where origin + t d meets the triangle at 0 < t < RAY_END, from either side [Moeller & Trumbore 1997]."""
-    e1x, e1y, e1z = corners[3] - corners[0], corners[4] - corners[1], corners[5] - corners[2]
-    e2x, e2y, e2z = corners[6] - corners[0], corners[7] - corners[1], corners[8] - corners[2]
-    px, py, pz = d[1] * e2z - d[2] * e2y, d[2] * e2x - d[0] * e2z, d[0] * e2y - d[1] * e2x
+def _ray_meets_triangle(ox, oy, oz, dx, dy, dz, c, i):
+    """True where o + t d meets triangle i at 0 < t < RAY_END, from either side [Moeller & Trumbore 1997]."""
+    e1x, e1y, e1z = c[i, 3] - c[i, 0], c[i, 4] - c[i, 1], c[i, 5] - c[i, 2]
+    e2x, e2y, e2z = c[i, 6] - c[i, 0], c[i, 7] - c[i, 1], c[i, 8] - c[i, 2]
+    px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
     determinant = e1x * px + e1y * py + e1z * pz
     if determinant == 0.0:
         return False
-    sx, sy, sz = origin[0] - corners[0], origin[1] - corners[1], origin[2] - corners[2]
+    sx, sy, sz = ox - c[i, 0], oy - c[i, 1], oz - c[i, 2]
     a = (sx * px + sy * py + sz * pz) / determinant
     if not 0.0 <= a <= 1.0:
         return False
     qx, qy, qz = sy * e1z - sz * e1y, sz * e1x - sx * e1z, sx * e1y - sy * e1x
-    b = (d[0] * qx + d[1] * qy + d[2] * qz) / determinant
+    b = (dx * qx + dy * qy + dz * qz) / determinant
     if b < 0.0 or a + b > 1.0:
         return False
     t = (e2x * qx + e2y * qy + e2z * qz) / determinant
@@ -141,19 +135,20 @@ def _ray_meets_triangle(origin, d, corners):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shadowed(origin, d, own, sorted_corners, boxes):
-    """True where any other cell lies between `origin` and `origin + d`."""
-    inverse = np.empty(3)
-    for k in range(3):
-        inverse[k] = 1.0 / d[k] if d[k] != 0.0 else 1e300
+def _shadowed(beam, ray, own, sorted_corners, boxes, stack):
+    """True where any other cell lies between the source and the source + ray."""
+    ox, oy, oz = beam[0], beam[1], beam[2]
+    dx, dy, dz = ray[0], ray[1], ray[2]
+    ix = 1.0 / dx if dx != 0.0 else 1e300
+    iy = 1.0 / dy if dy != 0.0 else 1e300
+    iz = 1.0 / dz if dz != 0.0 else 1e300
     leaves = len(boxes) // 2
-    stack = np.empty(64, np.int64)
     stack[0] = 1
     top = 1
     while top > 0:
         top -= 1
         node = stack[top]
-        if _segment_misses_box(origin, inverse, boxes[node]):
+        if _segment_misses_box(ox, oy, oz, ix, iy, iz, boxes, node):
             continue
         if node < leaves:
             stack[top] = 2 * node
@@ -162,7 +157,7 @@ def _shadowed(origin, d, own, sorted_corners, boxes):
             continue
         first = (node - leaves) * LEAF
         for i in range(first, min(first + LEAF, len(sorted_corners))):
-            if i != own and _ray_meets_triangle(origin, d, sorted_corners[i]):
+            if i != own and _ray_meets_triangle(ox, oy, oz, dx, dy, dz, sorted_corners, i):
                 return True
     return False
 
@@ -278,12 +273,11 @@ def _fill_hit(hit, beam, ray, normal, slabs):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _candidates(beam, boxes, found):
+def _candidates(beam, boxes, found, stack):
     """Leaves that the beam may meet, into `found`; their number."""
     planes = _edge_planes(beam)
     leaves = len(boxes) // 2
     count = 0
-    stack = np.empty(64, np.int64)
     stack[0] = 1
     top = 1
     while top > 0:
@@ -309,10 +303,11 @@ def cast(beams, sorted_corners, sorted_centroid, sorted_normal, boxes, slabs):
     rows = np.zeros((len(place), HIT + len(slabs)))
     found = np.empty(len(boxes) // 2, np.int64)
     ray = np.empty(3)
+    stack = np.empty(64, np.int64)
     n = 0
     for b in range(len(beams)):
         beam = beams[b]
-        leaves_met = _candidates(beam, boxes, found)
+        leaves_met = _candidates(beam, boxes, found, stack)
         while len(place) < n + leaves_met * LEAF:
             place = np.concatenate((place, np.empty_like(place)))
             rows = np.concatenate((rows, np.zeros_like(rows)))
@@ -324,7 +319,7 @@ def cast(beams, sorted_corners, sorted_centroid, sorted_normal, boxes, slabs):
                 if not _faces_source(beam, ray, sorted_normal[i]):
                     continue
                 coverage = _coverage(beam, sorted_corners[i])
-                if coverage == 0.0 or _shadowed(beam[:3], ray, i, sorted_corners, boxes):
+                if coverage == 0.0 or _shadowed(beam, ray, i, sorted_corners, boxes, stack):
                     continue
                 _fill_hit(rows[n], beam, ray, sorted_normal[i], slabs)
                 rows[n, 5] = coverage

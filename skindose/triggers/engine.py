@@ -245,7 +245,7 @@ def _named(key: str, wanted: tuple[str, ...], text: str) -> _Hurdle | None:
 def _within(name: str, value: float | None, low: float | None, below: float | None) -> list[_Hurdle]:
     if low is None and below is None:
         return []
-    bounds = [f"at least {low:g}"] * (low is not None) + [f"below {below:g}"] * (below is not None)
+    bounds = [f"{words} {bound:g}" for words, bound in (("at least", low), ("below", below)) if bound is not None]
     holds = None
     if value is not None and math.isfinite(value) and value > 0:
         holds = (low is None or value >= low) and (below is None or value < below)

@@ -15,6 +15,7 @@ Place = tuple[str | int, ...]  # path of keys to a value, as pydantic gives it: 
 Model = TypeVar("Model", bound=BaseModel)
 
 _EXAMPLE = "Compare with a shipped preset (`skindose triggers show ncrp-168`)."
+_LONGEST_QUOTE = 150  # letters of a file or of the parser that a message repeats
 _LARGEST_BYTES = 2**20  # the shipped presets have 2 kB; a rule file of a megabyte is another file
 
 
@@ -51,7 +52,7 @@ def validated(model: type[Model], text: str, where: str) -> Model:
     source = Source(text, where)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides its own, the parser lets these two of Python's through
         raise _not_toml(source, error) from None
     if not values:
         raise mistake(source, (), "the file has no rules", _EXAMPLE)
@@ -66,8 +67,8 @@ def mistake(source: Source, place: Place, what: str, remedy: str) -> SettingsErr
     return SettingsError(what, f"{source.where}:{line_of(source.text, place)}", remedy)
 
 
-def _not_toml(source: Source, error: tomllib.TOMLDecodeError) -> SettingsError:
-    told = str(error)
+def _not_toml(source: Source, error: Exception) -> SettingsError:
+    told = str(error)[:_LONGEST_QUOTE]
     at = re.search(r"\(at line (\d+)", told)
     line = int(at.group(1)) if at else max(1, len(source.text.splitlines()))  # else "at end of document"
     reason = re.sub(r"\s*\(at .*\)$", "", told)
@@ -81,8 +82,25 @@ def _first_mistake(source: Source, error: ValidationError, values: dict[str, Any
     place = tuple(part for part in first["loc"] if part != "[key]")
     key = next((str(part) for part in reversed(place) if isinstance(part, str)), "file")
     missing = {str(one["loc"][-1]) for one in mistakes if one["type"] == "missing"}
-    what, remedy = _in_words(first["type"], key, first["msg"], missing)
+    what, remedy = _in_words(first["type"], key[:_LONGEST_QUOTE], first["msg"][:_LONGEST_QUOTE], missing)
+    if first["type"] == "missing":
+        place = place[:-1]  # the key is not there to be found: where it should stand
     return mistake(source, place, f"{_rule_name(values, place)}{what}", remedy)
+
+
+# What pydantic says in Python's words, in a rule file's: error type -> (what is wrong, what to write).
+_PLAIN = {
+    "model_type": ("a table is needed here", 'For a level write { level = 3.0, unit = "Gy" }.'),
+    "dict_type": ("a table is needed here", "Write it as the shipped presets do (`skindose triggers show ncrp-168`)."),
+    "tuple_type": ("a list is needed here", 'Write it in brackets, e.g. ["operator"].'),
+    "string_type": ("a text in quotes is needed here", "Put it in quotes."),
+    "float_type": ("a number is needed here", "Write it without quotes and unit, e.g. 3.0."),
+    "int_type": ("a whole number is needed here", "Write it without quotes and unit, e.g. 2."),
+    "bool_type": ("true or false is needed here", "Write true or false, without quotes."),
+    "too_short": ("it is empty", "Give at least one."),
+    "string_too_short": ("the text is empty", "Fill it in."),
+    "string_pattern_mismatch": ("only letters, digits, point, dash and underscore are allowed", "Rename it."),
+}
 
 
 def _in_words(kind: str, key: str, message: str, missing: set[str]) -> tuple[str, str]:
@@ -91,7 +109,8 @@ def _in_words(kind: str, key: str, message: str, missing: set[str]) -> tuple[str
         return f"unknown key {key!r}", remedy
     if kind == "missing":
         return f"the key {key!r} is missing", f"Add it. {_EXAMPLE}"
-    return f"{key}: {message[:1].lower()}{message[1:]}", _EXAMPLE
+    what, remedy = _PLAIN.get(kind, (f"{message[:1].lower()}{message[1:]}", _EXAMPLE))
+    return f"{key}: {what}", remedy
 
 
 def _rule_name(values: dict[str, Any], place: Place) -> str:

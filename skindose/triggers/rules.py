@@ -51,7 +51,7 @@ QUANTITIES: dict[str, QuantityKind] = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built once, as a whole
 
 
 class Level(_Part):
@@ -163,7 +163,7 @@ def load(name_or_path: str) -> RuleSet:
     if name_or_path in names():
         return parse(source_text(name_or_path), f"{name_or_path}.toml")
     path = Path(name_or_path)
-    if path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.exists():
+    if name_or_path and (path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.exists()):
         return parse(rulefile.read(path), name_or_path)
     return parse(source_text(name_or_path), name_or_path)  # raises: says what is known
 
