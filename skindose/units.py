@@ -92,11 +92,6 @@ def cm_to_mm(value_cm: _Lengths) -> _Lengths:
     return value_cm * 10.0
 
 
-def mm_to_cm(value_mm: float) -> float:
-    """mm to cm, for people."""
-    return value_mm / 10.0
-
-
 def mm2_to_cm2(value_mm2: float) -> float:
     """mm2 to cm2."""
     return value_mm2 / 100.0

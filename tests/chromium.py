@@ -1,10 +1,12 @@
 """A headless Chromium driven over its debugging pipe, with the standard library only."""
 
+import base64
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -41,22 +43,29 @@ class Browser:
     def __init__(self, profile):
         to_child, self._out = os.pipe()
         self._in, from_child = os.pipe()
-
-        def wire():
-            low, high = os.dup(to_child), os.dup(from_child)  # out of the way of 3 and 4, whatever their numbers are
-            os.dup2(low, 3)
-            os.dup2(high, 4)
-
+        # The browser wants its pipe at 3 and 4. A small program moves it there: this process may have threads, which a
+        # function between fork and exec must not.
+        move = f"import os, sys; a, b = os.dup({to_child}), os.dup({from_child}); os.dup2(a, 3); os.dup2(b, 4)"
+        keep = "os.set_inheritable(3, True); os.set_inheritable(4, True)"
         self._process = subprocess.Popen(
-            [executable(), *FLAGS, f"--user-data-dir={profile}"],
-            pass_fds=(3, 4, to_child, from_child),
-            preexec_fn=wire,
+            [
+                *(sys.executable, "-c", f"{move}; {keep}; os.execv(sys.argv[1], sys.argv[1:])"),
+                *(executable(), *FLAGS, f"--user-data-dir={profile}"),
+            ],
+            pass_fds=(to_child, from_child),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         os.close(to_child)
         os.close(from_child)
         self._buffer, self._count, self._session, self.events = b"", 0, None, []
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -115,8 +124,6 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def picture(self):
-        import base64
-
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def complaints(self):

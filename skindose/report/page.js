@@ -158,6 +158,15 @@
     });
   });
 
+  /* Paper is narrower than a screen: the drawn map is scaled, not cut. */
+  var PAPER_WIDTH_PX = 690;
+  window.addEventListener("beforeprint", function () {
+    var width = plot.clientWidth;
+    plot.style.width = width + "px";
+    plot.style.zoom = String(Math.min(1, PAPER_WIDTH_PX / width));
+  });
+  window.addEventListener("afterprint", function () { plot.style.width = plot.style.zoom = ""; });
+
   function failed(reason) {
     plot.textContent = "The map cannot be drawn here: " + reason + ". The file dosemap.vtp has it too.";
   }
