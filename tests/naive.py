@@ -108,7 +108,8 @@ def shadowed(source, ray, own, corners):
         )
     lowest = weights.min(axis=0)
     with np.errstate(invalid="ignore"):
-        meets = (t > 0) & (t < 1 - 1e-9) & (lowest >= 0)
+        outer = n @ ray < 0  # only the outer side of a cell shadows: a closed body is entered before it is left
+        meets = (t > 0) & (t < 1 - 1e-9) & (lowest >= 0) & outer
         near = (t > -1e-9) & (t < 1 + 1e-6) & (np.abs(lowest) < 1e-9)
         near |= (lowest > -1e-9) & ((np.abs(t) < 1e-9) | (np.abs(t - 1) < 1e-6))
     return bool(meets.any()), bool(near.any())
