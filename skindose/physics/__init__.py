@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from skindose.config import Settings
 from skindose.model import Beams, Events, Factors, FloatArray, Hits
-from skindose.physics import backscatter, calibration, medium, quality, table
+from skindose.physics import backscatter, beam, calibration, medium, table
 from skindose.physics.quality import Quality
 
 __all__ = ["factors"]
 
-FALLBACK_KVP_KV = 80.0
 BLOCK = 8192  # hits
 
 
@@ -32,22 +31,23 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Fac
 
     raises   SettingsError for a support material or a measured transmission that is not there
     """
-    kvp, al, cu, notes = _filled(events)
-    found = quality.quality(kvp, al, cu, events.machine.anode_angle_deg)
-    parts = _Parts.of(events, beams, found, settings)
-    inverse, scattered, through, water = (np.empty(len(hits.cell)) for _ in range(4))
+    used = np.zeros(len(events), dtype=bool)
+    used[beams.event] = True
+    found = beam.of_events(events, used)
+    parts = _Parts.of(events, beams, found.quality, settings)
+    inverse, scattered, through, into = (np.empty(len(hits.cell)) for _ in range(4))
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])
-        inverse[rows], scattered[rows], through[rows], water[rows] = _block(beams, hits, parts, (first, last))
+        inverse[rows], scattered[rows], through[rows], into[rows] = _block(beams, hits, parts, (first, last))
     calibrated = calibration.factor(events.machine) if "calibration" in settings.corrections else 1.0
     return Factors(
         inverse_square=inverse,
         backscatter=scattered if hits.primary.all() else np.where(hits.primary, scattered, 0.0),
-        medium=water,
+        medium=into,
         transmission=through,
         calibration=np.full(len(hits.cell), calibrated),
-        assumptions=notes + _assumptions(events, settings),
-        warnings=_warnings(kvp, al, cu, found),
+        assumptions=found.assumptions + _assumptions(events, settings),
+        warnings=found.warnings,
     )
 
 
@@ -56,7 +56,7 @@ class _Parts:
     """What is computed once per event or beam; None for a correction left out."""
 
     side_mm: FloatArray  # (beams,) equivalent square side at the reference plane
-    medium: FloatArray  # (events,)
+    medium: tuple[FloatArray, FloatArray] | None  # (events,) for incident and for backscattered photons
     curves: FloatArray | None  # (events, sides)
     support: table.Support | None
     normal: FloatArray  # (beams, 3) the table's normal along axis, u and v
@@ -68,9 +68,9 @@ class _Parts:
         normal = beams.table_rotation[:, 1]
         return cls(
             side_mm=backscatter.equivalent_side_mm(beams.field_mm, beams.circular),
-            medium=medium.ratio(found, settings.medium) if "medium" in chosen else np.ones(len(events)),
+            medium=medium.ratios(found, settings.medium) if "medium" in chosen else None,
             curves=backscatter.curves(found) if "backscatter" in chosen else None,
-            support=table.support(events, found, beams.support) if with_table else None,
+            support=table.support(events.machine, found, beams.support) if with_table else None,
             normal=np.stack([(part * normal).sum(axis=1) for part in (beams.axis, beams.u, beams.v)], axis=1),
         )
 
@@ -87,41 +87,22 @@ def _block(beams: Beams, hits: Hits, parts: _Parts, block: tuple[int, int]) -> t
     first, last = block
     starts = hits.beam_start[first : last + 1]
     rows = slice(starts[0], starts[-1])
-    beam = np.repeat(np.arange(first, last), np.diff(starts))
-    event = beams.event[beam]
+    which = np.repeat(np.arange(first, last), np.diff(starts))
+    event = beams.event[which]
     distance, u, v = hits.distance_mm[rows], hits.u_mm[rows], hits.v_mm[rows]
-    reference = beams.reference_distance_mm[beam]
+    reference = beams.reference_distance_mm[which]
     to_plane = np.sqrt(reference**2 + u**2 + v**2)  # focal spot to the ray's point on the reference plane
-    side = parts.side_mm[beam] * distance / to_plane
-    scattered = through = np.ones(len(distance))
+    side = parts.side_mm[which] * distance / to_plane
+    scattered = through = into = np.ones(len(distance))
     if parts.curves is not None:
         scattered = backscatter.at_side(parts.curves, event, side)
+    if parts.medium is not None:
+        into = medium.at_skin(parts.medium[0][event], parts.medium[1][event], scattered)
     if parts.support is not None:
-        along, across_u, across_v = parts.normal[beam].T
+        along, across_u, across_v = parts.normal[which].T
         cosine = np.abs(reference * along + u * across_u + v * across_v) / to_plane
         through = table.transmission(parts.support, event, hits.path_mm[rows], cosine, side)
-    return (reference / distance) ** 2, scattered, through, parts.medium[event]
-
-
-def _filled(events: Events) -> tuple[FloatArray, FloatArray, FloatArray, tuple[str, ...]]:
-    """Tube voltage, total aluminium and copper without gaps, and what was assumed for them."""
-    notes: list[str] = []
-    kvp = _fill(events.kvp_kv, FALLBACK_KVP_KV, "tube voltage", "kV", notes)
-    al = _fill(events.filter_al_mm, 0.0, "added aluminium", "mm", notes)
-    cu = _fill(events.filter_cu_mm, 0.0, "added copper", "mm", notes)
-    return kvp, al + events.machine.inherent_filtration_mmal, cu, tuple(notes)
-
-
-def _fill(values: FloatArray, fallback: float, what: str, unit: str, notes: list[str]) -> FloatArray:
-    """Gaps take the median of the file's other events, else the fallback."""
-    missing = ~np.isfinite(values)
-    if not missing.any():
-        return values
-    known = values[~missing]
-    value = float(np.median(known)) if known.size else fallback
-    whence = "the median of the other events" if known.size else "no event has one"
-    notes.append(f"Beam quality: {what} is missing in {missing.sum()} events, taken as {value:g} {unit} ({whence}).")
-    return np.where(missing, value, values)
+    return (reference / distance) ** 2, scattered, through, into
 
 
 def _assumptions(events: Events, settings: Settings) -> tuple[str, ...]:
@@ -136,17 +117,4 @@ def _assumptions(events: Events, settings: Settings) -> tuple[str, ...]:
     left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]
     if left_out:
         notes.append(f"Corrections left out (factor 1): {', '.join(left_out)}.")
-    return tuple(notes)
-
-
-def _warnings(kvp: FloatArray, al: FloatArray, cu: FloatArray, found: Quality) -> tuple[str, ...]:
-    notes: list[str] = []
-    if count := quality.outside(kvp, al, cu):
-        notes.append(
-            f"{count} events have a tube voltage or filter outside the beam table (40 to 150 kV) and use its edge."
-        )
-    if count := backscatter.outside(found):
-        notes.append(
-            f"{count} events have a beam quality outside the backscatter data (50 to 150 kV) and use its edge."
-        )
     return tuple(notes)

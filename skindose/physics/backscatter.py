@@ -120,7 +120,7 @@ def _log_position(nodes: FloatArray, values: FloatArray) -> tuple[Any, FloatArra
 def _small_field_shape(beams: Quality) -> FloatArray:
     """(beams, sides below 5 cm) the share of the backscatter at 5 cm that a smaller field gives; 0 without a field."""
     small = SIDES_CM[SIDES_CM < SMALLEST_CM]
-    excess = folded(beams, np.append(small, SMALLEST_CM)) - 1
+    excess = np.maximum(folded(beams, np.append(small, SMALLEST_CM)) - 1, 0.0)
     shape: FloatArray = excess[:, :-1] / excess[:, -1:]
     return shape
 

@@ -72,20 +72,22 @@ def _named(data: Any, names: str, values: str) -> dict[str, FloatArray]:
 class Quality:
     """Beam qualities, one element per beam.
 
-    kvp_kv             (beams,) tube voltage, clamped to the table's
+    kvp_kv, cu_mm      (beams,) tube voltage and copper, clamped to the table's
     hvl_mmal           (beams,) first half-value layer of the air kerma, mm Al, narrow beam
     mean_energy_kev    (beams,) mean photon energy of the fluence
     kerma              (beams, energies) share of each energy bin in the air kerma free in air; rows sum to 1
     """
 
     kvp_kv: FloatArray
+    cu_mm: FloatArray
     hvl_mmal: FloatArray
     mean_energy_kev: FloatArray
     kerma: FloatArray
 
     def take(self, index: Any) -> Quality:
         """The qualities of some beams, in the order of `index`."""
-        return Quality(self.kvp_kv[index], self.hvl_mmal[index], self.mean_energy_kev[index], self.kerma[index])
+        columns = (self.kvp_kv, self.cu_mm, self.hvl_mmal, self.mean_energy_kev, self.kerma)
+        return Quality(*(column[index] for column in columns))
 
 
 def quality(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg: float = ANODE_DEG) -> Quality:
@@ -102,7 +104,7 @@ def quality(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg:
     kvp, al, cu = distinct.T
     kerma = _kerma(kvp, anode_deg) * np.exp(-_attenuation(al, cu))
     kerma /= kerma.sum(axis=1, keepdims=True)
-    found = Quality(kvp, _half_value_layer(kerma), _mean_energy(kerma), kerma)
+    found = Quality(kvp, cu, _half_value_layer(kerma), _mean_energy(kerma), kerma)
     return found.take(which.reshape(-1))
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skindose.errors import SettingsError
-from skindose.model import Events, FloatArray, IntArray, Layer, Machine
+from skindose.model import FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm2_to_m2, mm_to_cm
@@ -32,7 +32,8 @@ STEEPEST_DEG = 80.0  # DeLorenzo's angular factor holds below
 LARGEST_MM2 = 58_000.0  # and his field factor up to here
 COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offset)
 # DeLorenzo's perpendicular transmission at 80 kV, 0.2 mm Cu: at 100 cm2, where his angles start, and of a narrow beam.
-BROAD_T, NARROW_T = 0.803, 0.778
+BROAD_T, NARROW_T = 0.8026, 0.7774
+_PREFIX = "transmission_"  # of the measured curves' data files
 _STEPS = 256  # of the two functions' look-up tables
 
 
@@ -50,18 +51,18 @@ class Support:
     measured: bool
 
 
-def support(events: Events, beams: Quality, layers: tuple[Layer, ...]) -> Support:
+def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Support:
     """The support for each event.
 
     raises   SettingsError for a material or a measured curve that is not there
     """
-    mu = np.stack([_mu_per_mm(layer, events.machine) for layer in layers])
+    mu = np.stack([_mu_per_mm(layer, machine) for layer in layers])
     thickness = np.array([layer.thickness_mm for layer in layers])
     mean = beams.kerma @ mu.T
     per_mm = mean / np.maximum(mean @ thickness, 1e-12)[:, None]
-    curve = events.machine.transmission
+    curve = machine.transmission
     if curve:
-        return Support(np.log(measured(curve, beams.kvp_kv, events.filter_cu_mm)), per_mm, True)
+        return Support(np.log(measured(curve, beams.kvp_kv, beams.cu_mm)), per_mm, True)
     return Support(np.log(beams.kerma @ np.exp(-(thickness @ mu))), per_mm, False)
 
 
@@ -75,6 +76,12 @@ def _mu_per_mm(layer: Layer, machine: Machine) -> FloatArray:
     return mm_to_cm(known[layer.material] * DENSITY_GCM3[layer.material])  # 1/cm -> 1/mm, the same tenth
 
 
+def curves() -> tuple[str, ...]:
+    """Names of the measured curves that the product has, as `Machine.transmission` takes them."""
+    found = (name.removesuffix(".csv") for name in data.names() if name.startswith(_PREFIX))
+    return tuple(name.removeprefix(_PREFIX) for name in found)
+
+
 def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
     """Perpendicular transmission measured on a machine, by voltage and copper; outside the measurement its edge.
 
@@ -83,14 +90,9 @@ def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
     curve    the data file is transmission_CURVE.csv
     raises   SettingsError when there is no such file
     """
-    name = f"transmission_{curve}.csv"
-    if name not in data.names():
-        known = [
-            entry.removeprefix("transmission_").removesuffix(".csv")
-            for entry in data.names()
-            if "transmission_" in entry
-        ]
-        raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(known)}.")
+    if curve not in curves():
+        raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(curves())}.")
+    name = f"{_PREFIX}{curve}.csv"
     header = data.read_bytes(name).decode("utf-8").split("\n", 1)[0].split(",")
     copper = np.array([float(column.removeprefix("cu")) for column in header[1:]])
     grid = data.read_grid(name)

@@ -1,9 +1,13 @@
-"""The events as people read them: one row each, values with the letter of where they come from."""
+"""The page's table of events: one row each, values with the letter of where they come from.
+
+Written as HTML here, not in the template, because a long procedure has thousands of cells; every text is escaped.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +25,6 @@ class Cell(NamedTuple):
     status: str = ""
 
 
-class Row(NamedTuple):
-    """One event: its cells, and why it is not in the map ("" where it is)."""
-
-    cells: list[Cell]
-    reason: str
-
-
 COLUMNS = (
     ("Event", ""),
     ("Start", ""),
@@ -43,11 +40,27 @@ COLUMNS = (
     ("At the peak", "mGy"),
 )
 _LETTERS = {Status.MISSING: "M", Status.REPORTED: "R", Status.DERIVED: "D", Status.ASSUMED: "A"}
+_BADGES = {"": ""} | {letter: f'<b class="s {letter}">{letter}</b>' for letter in _LETTERS.values()}
 _RANK = np.array([3, 0, 1, 2])  # by Status: of several values in one cell the least certain shows
 
 
-def event_table(result: Result) -> list[Row]:
-    """The rows of the page's table, in time order."""
+def events_html(result: Result) -> str:
+    """The table element, in time order; a second row says why an event is not in the map."""
+    rows = [_row(cells, reason) for cells, reason in zip(event_rows(result), unmapped_reasons(result), strict=True)]
+    heads = "".join(f"<th>{name}{f'<br><small>{unit}</small>' if unit else ''}</th>" for name, unit in COLUMNS)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(cells: tuple[Cell, ...], reason: str) -> str:
+    inside = "".join(f"<td>{escape(text)}{_BADGES[letter]}</td>" for text, letter in cells)
+    if not reason:
+        return f"<tr>{inside}</tr>\n"
+    why = f'<tr class="out why"><td></td><td colspan="{len(COLUMNS) - 1}">not in the map: {escape(reason)}</td></tr>'
+    return f'<tr class="out">{inside}</tr>{why}\n'
+
+
+def event_rows(result: Result) -> list[tuple[Cell, ...]]:
+    """(events,) the cells of each event, one per column of `COLUMNS`."""
     events = result.events
     columns = (
         [Cell(str(number + 1)) for number in range(len(events))],
@@ -63,7 +76,7 @@ def event_table(result: Result) -> list[Row]:
         _cells(events, _TABLE, _table),
         [Cell(_one(value)) for value in peak_contribution_mgy(result).tolist()],
     )
-    return [Row(list(cells), reason) for *cells, reason in zip(*columns, unmapped_reasons(result), strict=True)]
+    return list(zip(*columns, strict=True))
 
 
 _ANGLES = (

@@ -128,7 +128,9 @@ def _beam_columns(result: Result) -> dict[str, list[str]]:
 
 def _numbers(values: FloatArray) -> list[str]:
     """Eight significant digits; "" for NaN and Infinity; rounding noise around 0 is 0."""
-    return ["" if not math.isfinite(value) else f"{round(value, 9) + 0.0:.8g}" for value in values.tolist()]
+    given = values.tolist()
+    written = {value: f"{round(value, 9) + 0.0:.8g}" if math.isfinite(value) else "" for value in given}
+    return [written[value] for value in given]
 
 
 def _texts(values: Iterable[str]) -> list[str]:

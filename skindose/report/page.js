@@ -29,6 +29,7 @@
     return Number(mgy.toPrecision(3)) >= 1000 ? three(mgy / 1000) + " Gy" : three(mgy) + " mGy";
   }
 
+  var NARROW = plot.clientWidth < 560; /* a phone: the scale lies under the body */
   var mgyPerUnit = data.scale.unit === "Gy" ? 1000 : 1;
   var vertices = unpack(data.vertices_mm, Float32Array);
   var triangles = unpack(data.triangles, Int32Array);
@@ -62,19 +63,24 @@
     shown[cell] = doseMgy[cell] / mgyPerUnit;
   }
 
+  function xyz(vector, by) { return { x: by * vector[0], y: by * vector[1], z: by * vector[2] }; }
+
   var body = {
     type: "mesh3d", name: "skin dose",
     x: every(vertices, 0, 3), y: every(vertices, 1, 3), z: every(vertices, 2, 3),
     i: every(triangles, 0, 3), j: every(triangles, 1, 3), k: every(triangles, 2, 3),
     intensity: shown, intensitymode: "cell", cmin: 0, cmax: data.scale.end, colorscale: data.colours,
     text: texts, hoverinfo: "text", flatshading: false,
-    lighting: { ambient: 0.72, diffuse: 0.38, specular: 0.02, roughness: 0.9, fresnel: 0.0, vertexnormalsepsilon: 0, facenormalsepsilon: 0 },
-    lightposition: { x: 0, y: 0, z: 1e5 },
-    colorbar: {
-      title: { text: "Skin dose<br>in " + data.scale.unit + "<br>", side: "top" },
+    /* Skin that faces the viewer has exactly the scale's colour; only what turns away is darker. */
+    lighting: { ambient: 0.5, diffuse: 0.65, specular: 0, roughness: 1, fresnel: 0, vertexnormalsepsilon: 0, facenormalsepsilon: 0 },
+    lightposition: { x: 0, y: 0, z: -1e5 }, /* plotly takes it in the camera's frame: behind the viewer */
+    colorbar: Object.assign({
+      title: { text: "Skin dose in " + data.scale.unit, side: NARROW ? "top" : "right" },
       tickmode: "array", tickvals: data.scale.ticks, ticktext: data.scale.ticks.map(String),
-      thickness: 16, len: 0.72, x: 1, xanchor: "right", outlinewidth: 0, bgcolor: "rgba(255,255,255,0.75)"
-    }
+      thickness: 16, outlinewidth: 0
+    }, NARROW
+      ? { orientation: "h", len: 0.9, x: 0.5, xanchor: "center", y: 0, yanchor: "bottom" }
+      : { len: 0.72, x: 1, xanchor: "right" })
   };
 
   function words(items, size) {
@@ -92,7 +98,7 @@
     traces.push({
       type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false,
       x: [data.peak_mark_mm[0]], y: [data.peak_mark_mm[1]], z: [data.peak_mark_mm[2]],
-      marker: { symbol: "diamond-open", size: 9, color: "#0b6bd6", line: { width: 3, color: "#0b6bd6" } }
+      marker: { symbol: "circle-open", size: 16, color: "#0b5fc4", line: { width: 2, color: "#0b5fc4" } }
     });
   }
 
@@ -106,16 +112,24 @@
   }
   for (var v = 0; v < vertices.length; v += 3) grow([vertices[v], vertices[v + 1], vertices[v + 2]]);
   data.labels.forEach(function (label) { grow(label.at_mm); });
+  var VISIBLE = 1.9; /* of the 2 units that plotly shows from top to bottom */
   var longest = Math.max(high[0] - low[0], high[1] - low[1], high[2] - low[2]);
 
   function axis(k) {
     return { range: [low[k] - 5, high[k] + 5], visible: false, showspikes: false };
   }
 
+  /* In a parallel projection the size on the screen is that of the box itself: as large as this view has room for. */
+  function ratio(name) {
+    var size = [0, 1, 2].map(function (k) { return (high[k] - low[k] + 10) / longest; });
+    var eye = data.views[name].eye, up = data.views[name].up;
+    var tall = up[2] ? size[2] : size[1], wide = eye[0] ? size[1] : size[0];
+    return xyz(size, Math.min(VISIBLE / tall, VISIBLE * (NARROW ? 1.19 : 0.9) * plot.clientWidth / plot.clientHeight / wide));
+  }
+
   function camera(name) {
     var view = data.views[name];
-    function xyz(v, by) { return { x: by * v[0], y: by * v[1], z: by * v[2] }; }
-    return { eye: xyz(view.eye, 1.6), up: xyz(view.up, 1), center: { x: 0, y: 0, z: 0 }, projection: { type: "orthographic" } };
+    return { eye: xyz(view.eye, 2), up: xyz(view.up, 1), center: { x: 0, y: 0, z: 0 }, projection: { type: "orthographic" } };
   }
 
   var layout = {
@@ -123,8 +137,8 @@
     font: { family: "system-ui, sans-serif", size: 13, color: "#1c1f24" },
     hoverlabel: { bgcolor: "#1c1f24", bordercolor: "#1c1f24", font: { color: "#fff", size: 13 }, align: "left" },
     scene: {
-      xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", dragmode: "orbit",
-      aspectratio: { x: (high[0] - low[0]) / longest, y: (high[1] - low[1]) / longest, z: (high[2] - low[2]) / longest },
+      xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", domain: { x: NARROW ? [0, 1] : [0, 0.9], y: NARROW ? [0.16, 1] : [0, 1] }, dragmode: "orbit",
+      aspectratio: ratio(data.first_view),
       camera: camera(data.first_view)
     }
   };
@@ -135,8 +149,9 @@
   }
   buttons.forEach(function (button) {
     button.addEventListener("click", function () {
-      Plotly.relayout(plot, { "scene.camera": camera(button.dataset.view) });
-      press(button.dataset.view);
+      var name = button.dataset.view;
+      Plotly.relayout(plot, { "scene.camera": camera(name), "scene.aspectratio": ratio(name) });
+      press(name);
     });
   });
 

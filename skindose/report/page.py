@@ -21,38 +21,34 @@ from numpy.typing import NDArray
 
 from skindose.model import Peak, Phantom, Result
 from skindose.report import scene
-from skindose.report.event_table import COLUMNS, event_table
+from skindose.report.event_table import events_html
 from skindose.report.summary import summary
-from skindose.triggers.bands import CAVEAT, Band, band
-from skindose.triggers.rules import QUANTITIES
-from skindose.units import mgy_to_gy, s_to_min
+from skindose.report.wording import say
 
 _LABEL_GAP_MM = 60.0  # labels stand this far off the body
-_PEAK_LIFT_MM = 3.0  # the peak's mark floats over the skin, or the skin hides half of it
+_PEAK_LIFT_MM = 15.0  # the mark of the peak floats over the skin, or the skin hides part of it
+
+
+_LIBRARY_SLOT = b'<script id="library"></script>'  # no text from a file can look like this: its "<" is escaped
 
 
 def html(result: Result) -> bytes:
     """report.html as UTF-8."""
     payload = map_payload(result)
-    library, script = (_plotly(), _own_script()) if payload else ("", "")
+    library, script = (_plotly(), _packaged("page.js")) if payload else (b"", "")
     facts = summary(result)
     page = _template().render(
         facts=facts,
-        facts_rows=_headline(facts),
-        triggers=sorted(facts["triggers"], key=_urgency),
-        totals=_totals(facts["totals"]),
-        columns=COLUMNS,
-        events=event_table(result),
+        **say(facts),
+        events=events_html(result),
         map_json=payload,
-        library=library,
         script=script,
-        policy=_policy(library, script),
+        policy=_policy(library, script.encode()),
         views=scene.VIEWS,
         style=_packaged("page.css"),
-        reaction=_reaction(facts),
-        reaction_caveat=CAVEAT,
     )
-    return str(page).encode()
+    before, slot, after = str(page).encode().partition(_LIBRARY_SLOT)
+    return b"".join((before, b"<script>", library, b"</script>", after)) if slot else before
 
 
 # --- The map
@@ -114,65 +110,6 @@ def _peak_mark(phantom: Phantom, peak: Peak | None) -> list[float] | None:
     return [round(float(x), 2) for x in lifted]
 
 
-# --- The words
-
-
-def _headline(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a clinician reads first, as (label, value)."""
-    peak = facts["peak"]
-    rows = []
-    if peak:
-        if peak["interval_95_mgy"]:
-            rows.append(("95 % interval", scene.format_interval_mgy(*peak["interval_95_mgy"])))
-        rows.append(("Where", scene.words(peak["region"])))
-        rows.append(("Highest single cell", scene.format_dose_mgy(peak["cell_max_mgy"])))
-    elif facts["peak_upper_bound_mgy"] is not None:
-        rows.append(("Upper bound of the peak", scene.format_dose_mgy(facts["peak_upper_bound_mgy"])))
-    if facts["vendor_peak_mgy"] is not None:
-        rows.append(("Estimate of the X-ray system's maker", scene.format_dose_mgy(facts["vendor_peak_mgy"])))
-    return rows
-
-
-def _urgency(finding: dict[str, Any]) -> int:
-    """What fired stands first, then what could not be evaluated; otherwise the rules' own order."""
-    return 0 if finding["fired"] else 1 if finding["fired"] is None else 2
-
-
-def _totals(totals: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per quantity and plane: reported, summed over events, difference."""
-    kinds = (
-        ("air_kerma_mgy", "Air kerma at the reference point", scene.format_dose_mgy),
-        ("kap_gycm2", "Kerma-area product", lambda value: scene.format_quantity(value, "Gy.cm2")),
-        ("fluoro_time_s", "Fluoroscopy time", _minutes),
-    )
-    rows = []
-    for key, name, shown in kinds:
-        for plane, pair in totals[key].items():
-            reported, summed = pair["reported"], pair["summed"]
-            if plane != "together" and not reported and not summed:
-                continue
-            label = name if plane == "together" else f"plane {plane}"
-            row = {"name": label, "sub": plane != "together", "reported": shown(reported), "summed": shown(summed)}
-            rows.append({**row, "difference": _difference(reported, summed)})
-    return rows
-
-
-def _minutes(value_s: float | None) -> str:
-    return scene.format_quantity(None if value_s is None else s_to_min(value_s), "min")
-
-
-def _difference(reported: float | None, summed: float | None) -> str:
-    """Of the sum from the reported total, in percent."""
-    if not reported or summed is None:
-        return scene.NO_VALUE
-    return f"{100 * (summed / reported - 1):+.1f} %".replace("-", "\u2212")
-
-
-def _reaction(facts: dict[str, Any]) -> Band | None:
-    """The tissue-reaction band of the peak; None without a peak."""
-    return band(mgy_to_gy(facts["peak"]["skin_dose_mgy"])) if facts["peak"] else None
-
-
 # --- The file
 
 
@@ -184,13 +121,6 @@ def _template() -> Any:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        "dose": scene.format_dose_mgy,
-        "words": scene.words,
-        "spoken": lambda name: QUANTITIES[name].words if name in QUANTITIES else scene.words(name),
-        "quantity": scene.format_quantity,
-        "three": lambda value: scene.NO_VALUE if value is None else scene.three_digits(value),
-    }
     return environment.from_string(_packaged("page.html.j2"))
 
 
@@ -199,25 +129,21 @@ def _packaged(name: str) -> str:
     return resources.files("skindose.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _own_script() -> str:
-    return _packaged("page.js")
-
-
 @lru_cache
-def _plotly() -> str:
+def _plotly() -> bytes:
     """plotly.js as the plotly package carries it; the package itself, slow to import, is only looked up."""
     spec = importlib.util.find_spec("plotly")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
-        return ""
-    code = (Path(next(iter(folders))) / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+        return b""
+    code = (Path(next(iter(folders))) / "package_data" / "plotly.min.js").read_bytes()
+    return code.replace(b"\r", b"").replace(b"</script", b"<\\/script").replace(b"<!--", b"<\\!--")
 
 
 @lru_cache
-def _policy(*scripts: str) -> str:
+def _policy(*scripts: bytes) -> str:
     """Content-Security-Policy: nothing is fetched, and no script runs but these."""
-    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts if text]
+    digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in scripts if script]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "

@@ -1,5 +1,7 @@
 """Small scenes for the tests of the physics: events, beams and hits made by hand, without the other rooms."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skindose.model import Beams, Events, Hits, Layer, Machine, Status
@@ -80,6 +82,15 @@ def beams(count, side_mm=100.0, axis=(0.0, -1.0, 0.0), reference_mm=600.0, layer
         support_mm=np.zeros((len(layers), 6)),
         support=layers,
     )
+
+
+def joined(one, other):
+    """The beams of both, each with an event of its own."""
+    arrays = {
+        name: value for name, value in vars(one).items() if name not in ("event", "support", "support_mm", "warnings")
+    }
+    both = {name: np.concatenate([value, getattr(other, name)]) for name, value in arrays.items()}
+    return replace(one, event=np.arange(len(one) + len(other), dtype=np.int32), **both)
 
 
 def hits(count, per_beam=1, path_mm=None, layers=4, **changes):
