@@ -10,6 +10,7 @@ from skindose.units import convert, mgy_to_gy
 
 AREA = Span("area_mm2", 1.0, 1e6, True)
 AREA_ITEM = "collimated_field_area"
+ROUNDING = 1e-6  # relative; smaller steps come from the conversion of units
 SHOWS_FROM = 4  # different values from which on their step can be seen
 RELIABLE = 0.05  # relative rounding error up to which KAP / air kerma beats a reported size
 
@@ -38,7 +39,7 @@ def _decimal_step(positive: FloatArray) -> float:
 
 def _quantum(positive: FloatArray) -> float:
     steps = np.diff(np.concatenate([[0.0], positive]))
-    steps = steps[steps > 1e-6 * positive[-1]]
+    steps = steps[steps > ROUNDING * positive[-1]]
     if len(steps) == 0:
         return 0.0
     step = float(steps.min())

@@ -13,7 +13,7 @@ from skindose.model import Events, FloatArray, Procedure, Status
 from skindose.normalise.areas import kerma_area_mm2
 from skindose.normalise.items import Record
 from skindose.normalise.labels import in_time_order
-from skindose.normalise.notes import split
+from skindose.normalise.notes import percent, split
 from skindose.normalise.work import label
 from skindose.units import convert, mgy_to_gy, mm2_to_cm2
 
@@ -37,6 +37,10 @@ class Check:
     sentence: str
     consequence: str = ""
     events: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
 
 
 class _Item(NamedTuple):
@@ -116,11 +120,6 @@ def inspect(procedure: Procedure, events: Events) -> tuple[Check, ...]:
     )
     found = [check for maker in makers for check in maker()]
     return tuple(sorted(found, key=lambda check: SEVERITIES.index(check.severity)))
-
-
-def to_dict(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """For `--json`: one object per statement."""
-    return [asdict(check) for check in checks]
 
 
 def _reading(procedure: Procedure) -> Iterator[Check]:
@@ -273,7 +272,7 @@ def _statuses(events: Events) -> Iterator[Check]:
     columns: dict[str, list[str]] = {}
     for column, status in events.status.items():
         shares = [(name, float(kerma[status == name].sum()) / total) for name in Status]
-        listed = ", ".join(f"{100 * share:.3g} % {name.name.lower()}" for name, share in shares if share > 0)
+        listed = ", ".join(f"{percent(share)} {name.name.lower()}" for name, share in shares if share > 0)
         columns.setdefault(listed, []).append(column.rsplit("_", 1)[0].replace("_", " "))
     for listed, found in columns.items():
         yield Check("info", "map", f"of the mapped air kerma {listed}: {', '.join(found)}")

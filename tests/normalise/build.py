@@ -94,7 +94,10 @@ def event(number: int = 1, *extra: Item, without: tuple[str, ...] = (), **values
     labels = {
         "irradiation_event_uid": text("irradiation_event_uid", f"1.2.3.{number:04d}"),
         "date_time_started": Item(
-            "date_time_started", Code("", "DCM", ""), "DATETIME", text=f"20240229{8 + number // 60:02d}{number % 60:02d}00"
+            "date_time_started",
+            Code("", "DCM", ""),
+            "DATETIME",
+            text=f"20240229{8 + number // 60:02d}{number % 60:02d}00",
         ),
         "irradiation_event_type": coded("irradiation_event_type", FLUOROSCOPY),
         "reference_point_definition": coded("reference_point_definition", ISOCENTER_15CM),

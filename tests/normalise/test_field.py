@@ -52,7 +52,9 @@ def test_shutters_that_contradict_kap_over_air_kerma_give_way_with_a_warning():
 
 
 def test_without_kap_the_shutters_are_taken_as_they_are():
-    events = normalise(procedure(event(1, *shutters(50.0, 50.0, 50.0, 50.0), without=("dose_area_product",)), **PHILIPS))
+    events = normalise(
+        procedure(event(1, *shutters(50.0, 50.0, 50.0, 50.0), without=("dose_area_product",)), **PHILIPS)
+    )
     close(edges(events), 50.0 * 0.635 * np.array([-1, 1, -1, 1]), rtol=1e-12, because="brought from 1 m to 635 mm")
 
 
@@ -61,7 +63,8 @@ def rounded(**values):
     kerma = np.array([1, 7, 52, 103, 211, 333, 478]) * 1e-5
     area = np.array([60.0, *[100.0] * 6])  # cm2 that KAP / air kerma shows
     return [
-        event(i, dose_rp=k, dose_area_product=k * a * 1e-4, **values) for i, (k, a) in enumerate(zip(kerma, area, strict=True))
+        event(i, dose_rp=k, dose_area_product=k * a * 1e-4, **values)
+        for i, (k, a) in enumerate(zip(kerma, area, strict=True))
     ]
 
 
@@ -91,6 +94,14 @@ def test_no_field_is_larger_than_its_detector():
     limit = 400.0 * 635.0 / 1100.0
     close(edges(events)[1] - edges(events)[0], limit, rtol=1e-12, because="the detector's side seen at the reference")
     assert any("larger than its detector" in sentence for sentence in events.warnings)
+
+
+def test_a_side_that_is_too_long_gives_its_area_to_the_other():
+    events = normalise(procedure(event(1, collimated_field_height=1000.0, collimated_field_width=100.0), **CANON))
+    u_min, u_max, v_min, v_max = edges(events)
+    close(v_max - v_min, 400.0 * 635.0 / 1100.0, rtol=1e-12, because="316 mm are cut to the detector's side")
+    close((u_max - u_min) * (v_max - v_min), 10_000.0, rtol=1e-12, because="KAP / air kerma")
+    assert not events.warnings
 
 
 @pytest.mark.parametrize("kap", [1.0e-12, 0.01])

@@ -24,7 +24,9 @@ def status(events, column):
 
 def test_distance_to_the_detector_is_carried_forward_and_at_the_start_backwards():
     name = "distance_source_to_detector"
-    events = normalise(procedure(event(1, without=(name,)), event(2), event(3, without=(name,)), event(4, **{name: 990.0})))
+    events = normalise(
+        procedure(event(1, without=(name,)), event(2), event(3, without=(name,)), event(4, **{name: 990.0}))
+    )
     close(events.distance_source_to_detector_mm, [1100.0, 1100.0, 1100.0, 990.0], rtol=1e-12, because="carried")
     expected = [Status.ASSUMED, Status.REPORTED, Status.ASSUMED, Status.REPORTED]
     assert status(events, "distance_source_to_detector_mm") == expected
@@ -77,7 +79,9 @@ def test_a_run_keeps_its_ends_even_beyond_half_a_turn():
     assert status(events, "positioner_secondary_end_angle_deg") == [Status.DERIVED]
 
 
-@pytest.mark.parametrize(("start", "arc"), [(118.0, (120.0, -120.0)), (-120.0, (-120.0, 120.0)), (-50.0, (-45.0, 135.0))])
+@pytest.mark.parametrize(
+    ("start", "arc"), [(118.0, (120.0, -120.0)), (-120.0, (-120.0, 120.0)), (-50.0, (-45.0, 135.0))]
+)
 def test_a_run_without_an_end_follows_the_profile_s_arc_never_a_point(start, arc):
     events = normalise(procedure(run(positioner_primary_angle=start), **PHILIPS))
     found = events.positioner_primary_angle_deg[0], events.positioner_primary_end_angle_deg[0]
@@ -150,12 +154,16 @@ def test_two_axes_that_cannot_be_sideways_are_told_and_not_relied_on():
     assert any("which no table does" in sentence for sentence in events.warnings)
 
 
-@pytest.mark.parametrize(("height", "known", "value"), [(150.0, True, 150.0), (935.0, False, -935.0), (-400.0, False, -400.0)])
+@pytest.mark.parametrize(
+    ("height", "known", "value"), [(150.0, True, 150.0), (935.0, False, -935.0), (-400.0, False, -400.0)]
+)
 def test_an_unknown_machine_s_height_is_used_where_it_looks_like_a_depth(height, known, value):
     events = normalise(procedure(event(1, table_height_position=height), **OTHER))
     assert events.machine.profile == "generic"
     assert events.machine.height_zero_known is known
-    close(events.table_height_position_mm, [value], rtol=1e-12, because="turned over only when it counts from the floor")
+    close(
+        events.table_height_position_mm, [value], rtol=1e-12, because="turned over only when it counts from the floor"
+    )
 
 
 def test_a_documented_zero_that_puts_the_table_elsewhere_is_not_relied_on():

@@ -10,7 +10,9 @@ from tests.normalise.build import COPPER, HEAD_FIRST, SUPINE, added_filter, code
 
 
 def test_numbers_are_found_at_any_nesting_in_our_unit():
-    record = Record(container("", container("inner", container("deeper", num("distance_source_to_detector", 1.1, unit="m")))))
+    record = Record(
+        container("", container("inner", container("deeper", num("distance_source_to_detector", 1.1, unit="m"))))
+    )
     assert record.numbers("distance_source_to_detector", "length_mm") == [1100.0]
 
 

@@ -14,7 +14,12 @@ def test_units_are_converted_by_the_code_in_each_item():
     events = normalise(
         procedure(
             event(1),
-            event(2, num("dose_rp", 10.0, unit="mGy"), num("dose_area_product", 10.0, unit="dGy.cm2"), without=("dose_rp", "dose_area_product")),
+            event(
+                2,
+                num("dose_rp", 10.0, unit="mGy"),
+                num("dose_area_product", 10.0, unit="dGy.cm2"),
+                without=("dose_rp", "dose_area_product"),
+            ),
         )
     )
     close(events.air_kerma_rp_mgy, [10.0, 10.0], rtol=1e-12, because="10 mGy written in two units")
@@ -31,7 +36,7 @@ def test_an_event_without_dose_is_kept_but_not_mapped():
 
 @pytest.mark.parametrize("kerma", [{"dose_rp": 0.0}, {"dose_rp": ()}, {"dose_rp": -0.01}, {"without": ("dose_rp",)}])
 def test_air_kerma_that_is_missing_follows_from_kap_and_area(kerma):
-    # 0.0331 m2 at the detector (1100 mm) are 110.3 cm2 at the reference point (635 mm): 1 Gy.cm2 / 110.3 cm2 = 9.07 mGy.
+    # 331 cm2 at the detector (1100 mm) are 110.3 cm2 at the reference point (635 mm).
     events = normalise(procedure(event(1), event(2, collimated_field_area=0.0331, **kerma)))
     area_cm2 = 331.0 * (635.0 / 1100.0) ** 2
     close(events.air_kerma_rp_mgy[1], 1000.0 / area_cm2, rtol=1e-9, because="KAP / area in closed form")
@@ -56,7 +61,9 @@ def test_a_dose_that_no_event_has_is_set_aside(values):
 
 
 def test_an_unknown_unit_of_dose_is_named_and_never_guessed():
-    events = normalise(procedure(event(1), event(2, num("dose_rp", 1.0, unit="R"), without=("dose_rp", "dose_area_product"))))
+    events = normalise(
+        procedure(event(1), event(2, num("dose_rp", 1.0, unit="R"), without=("dose_rp", "dose_area_product")))
+    )
     assert list(events.mapped) == [True, False]
     assert np.isnan(events.air_kerma_rp_mgy[1])
     assert any("'R'" in sentence for sentence in events.warnings)

@@ -20,7 +20,12 @@ def test_a_remark_on_several_events_is_one_sentence():
 
 @pytest.mark.parametrize(
     ("kerma", "share"),
-    [([0.0, 0.0, 0.0], "0 %"), ([np.nan, 1.0, 1.0], "0 %"), ([1e-9, 1.0, 1.0], "under 0.1 %"), ([1.0, 0.0, 0.0], "100 %")],
+    [
+        ([0.0, 0.0, 0.0], "0 %"),
+        ([np.nan, 1.0, 1.0], "0 %"),
+        ([1e-9, 1.0, 1.0], "under 0.1 %"),
+        ([1.0, 0.0, 0.0], "100 %"),
+    ],
 )
 def test_shares_are_told_even_without_kerma(kerma, share):
     notes = Notes()

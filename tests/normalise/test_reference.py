@@ -6,7 +6,17 @@ import pytest
 from skindose.model import Code, Status
 from skindose.normalise import normalise
 from tests.close import close
-from tests.normalise.build import COMPLETE, DETECTOR_30CM, ISOCENTER_15CM, accumulated, coded, event, num, procedure, text
+from tests.normalise.build import (
+    COMPLETE,
+    DETECTOR_30CM,
+    ISOCENTER_15CM,
+    accumulated,
+    coded,
+    event,
+    num,
+    procedure,
+    text,
+)
 
 DEFINITION = "reference_point_definition"
 NAME = "distance_source_to_reference_point"
@@ -98,7 +108,7 @@ def test_a_mobile_stand_without_distances_cannot_be_computed():
 
 
 def test_a_mobile_stand_gets_a_middle_of_the_patient_in_place_of_an_isocentre():
-    gone = tuple(name for name in COMPLETE if name.startswith(("table", "positioner"))) + ("distance_source_to_isocenter",)
+    gone = (*(name for name in COMPLETE if name.startswith(("table", "positioner"))), "distance_source_to_isocenter")
     events = one(coded(DEFINITION, DETECTOR_30CM), without=gone, maker="Somebody", model="Mobile")
     close(distance(events), 800.0, rtol=1e-12, because="1100 - 300")
     close(events.distance_source_to_isocenter_mm, [920.0], rtol=1e-12, because="120 mm beyond, by the profile")
