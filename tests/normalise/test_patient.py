@@ -79,6 +79,7 @@ def test_a_patient_who_turned_is_told():
         ("vänster ben", "left leg"),
         ("Leg runoff", "right leg"),
         ("Shunt left arm", "left arm"),
+        ("głowa", "head"),
         ("C-arm fluoroscopy", ""),
         ("FL - High Con.", ""),
         ("DSA Body", ""),
@@ -87,6 +88,11 @@ def test_a_patient_who_turned_is_told():
 )
 def test_words_of_several_languages_name_a_region(words, region):
     assert region_of_text(words) == region
+
+
+def test_a_limb_without_a_side_is_said_to_be_assumed_right():
+    assert "right is assumed" in normalise(procedure(event(1), description="Leg")).region_reason
+    assert "assumed" not in normalise(procedure(event(1), description="Leg right")).region_reason
 
 
 def target(value, meaning=""):
