@@ -7,14 +7,14 @@ from skindose.normalise.profiles import Profile, shipped
 from skindose.normalise.region import REGIONS
 
 if TYPE_CHECKING:
-    from skindose.normalise.check import Check, inspect
+    from skindose.normalise.check import Check, inspect, to_dict
 
-__all__ = ["REGIONS", "Check", "Profile", "inspect", "normalise", "shipped"]
+__all__ = ["REGIONS", "Check", "Profile", "inspect", "normalise", "shipped", "to_dict"]
 
 
 def __getattr__(name: str) -> Any:
-    """`Check` and `inspect` are loaded when they are asked for: a run needs neither."""
-    if name in ("Check", "inspect"):
+    """What `skindose check` needs is loaded when it is asked for: a run needs nothing of it."""
+    if name in ("Check", "inspect", "to_dict"):
         from skindose.normalise import check
 
         return getattr(check, name)

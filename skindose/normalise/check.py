@@ -38,10 +38,6 @@ class Check:
     consequence: str = ""
     events: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
 
 class _Item(NamedTuple):
     reference: str
@@ -120,6 +116,11 @@ def inspect(procedure: Procedure, events: Events) -> tuple[Check, ...]:
     )
     found = [check for maker in makers for check in maker()]
     return tuple(sorted(found, key=lambda check: SEVERITIES.index(check.severity)))
+
+
+def to_dict(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """For `--json`: one object per statement."""
+    return [asdict(check) for check in checks]
 
 
 def _reading(procedure: Procedure) -> Iterator[Check]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from skindose.normalise import inspect, normalise
+from skindose.normalise import inspect, normalise, to_dict
 from skindose.normalise.check import SEVERITIES
 from tests.normalise.build import event, num, procedure, text
 
@@ -70,7 +70,7 @@ def test_the_gravest_come_first():
 
 @pytest.mark.parametrize("maker", ["Siemens", "Nobody"])
 def test_everything_can_be_written_as_json(maker):
-    found = [check.to_dict() for check in checks(event(1), event(2, without=("dose_rp",)), maker=maker)]
+    found = to_dict(checks(event(1), event(2, without=("dose_rp",)), maker=maker))
     text = json.dumps(found, allow_nan=False)
     assert json.loads(text) == found
     assert {"severity", "topic", "sentence", "consequence", "events"} == set(found[0])
