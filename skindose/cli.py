@@ -106,7 +106,6 @@ def run(
 def check(files: Files, config: Config = None, profile: str | None = None, as_json: AsJson = False) -> None:
     """Say what each RDSR holds, lacks and contradicts, and what follows for the map."""
     from skindose import normalise, rdsr
-    from skindose.normalise.check import inspect
     from skindose.report import terminal
 
     settings = _settings(config, {"profile": profile})
@@ -116,7 +115,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         try:
             procedure = rdsr.read(path)
             events = normalise.normalise(procedure, settings)
-            checks = inspect(procedure, events)
+            checks = normalise.inspect(procedure, events)
         except SettingsError:
             raise
         except SkindoseError as error:
@@ -124,7 +123,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
             documents.append({"file": path.name, "error": str(error.at(path.name))})
             code = ExitCode.SOME_FAILED
             continue
-        documents.append({"file": path.name, "checks": [item.to_dict() for item in checks]})
+        documents.append({"file": path.name, "checks": normalise.to_dict(checks)})
         if not as_json:
             terminal.print_checks(path.name, checks)
     if as_json:

@@ -177,3 +177,17 @@ def print_rules(title: str, rows: Iterable[Any]) -> None:
         step = f"+{format_quantity(row.step, row.unit)}" if row.step else ""
         table.add_row(row.rule, row.kind, row.quantity, level, step, row.provenance, row.conditions, row.source)
     console().print(table)
+
+
+def print_checks(name: str, checks: Sequence[Any]) -> None:
+    """What `skindose check` found in one file."""
+    from rich.table import Table
+
+    table = Table(title=printable(name), title_justify="left", title_style="bold", show_lines=False)
+    for column in ("", "about", "finding", "what follows for the map"):
+        table.add_column(column)
+    marks = {"problem": "!!", "warning": "!", "note": "-", "info": ""}
+    for check in checks:
+        words = (marks.get(check.severity, ""), check.topic, check.sentence, check.consequence)
+        table.add_row(*map(printable, words), style="bold" if check.severity == "problem" else None)
+    console().print(table)
