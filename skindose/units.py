@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from skindose.errors import UnitError
-from skindose.model import FloatArray
+import numpy as np
+from numpy.typing import NDArray
 
+from skindose.errors import UnitError
+
+FloatArray = NDArray[np.float64]
 _Lengths = TypeVar("_Lengths", float, FloatArray)
 
 # Spelling (folded by `_fold`) -> factor to our unit, per kind of quantity.
@@ -90,11 +93,6 @@ def m_to_cm(value_m: float) -> float:
 def cm_to_mm(value_cm: _Lengths) -> _Lengths:
     """cm to mm."""
     return value_cm * 10.0
-
-
-def mm_to_cm(value_mm: float) -> float:
-    """mm to cm, for people."""
-    return value_mm / 10.0
 
 
 def mm2_to_cm2(value_mm2: float) -> float:
