@@ -9,7 +9,7 @@ import numpy as np
 def hits(beam, vertices, triangles, slabs, split=6):
     """All hits of one beam (dict with source, axis, u, v, field, reference, circular, rotation, origin).
 
-    Returns dict cell -> (distance, cosine, u, v, edge, coverage, paths), and the set of cells within 1e-9 of a decision.
+    Returns dict cell -> (distance, cosine, u, v, edge, coverage, paths), and the cells within 1e-9 of a decision.
     """
     corners = vertices[triangles]
     centroid = corners.mean(axis=1)
