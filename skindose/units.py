@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from skindose.errors import UnitError
-from skindose.model import FloatArray
+import numpy as np
+from numpy.typing import NDArray
 
+from skindose.errors import UnitError
+
+FloatArray = NDArray[np.float64]
 _Lengths = TypeVar("_Lengths", float, FloatArray)
 
 # Spelling (folded by `_fold`) -> factor to our unit, per kind of quantity.
