@@ -53,8 +53,9 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
     """(kind, first words, text) of what must be read before the number."""
     banners = []
     if not facts["peak"]:
+        name = "No dose on the skin:" if facts["regions"] else "No dose map:"
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
-        banners.append(("strong", "No dose map:", why))
+        banners.append(("strong", name, why))
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
@@ -207,10 +208,12 @@ def _shares(totals: Facts) -> str:
     if totals["air_kerma_mapped_fraction"] is not None:
         text += f", with {_share(totals['air_kerma_mapped_fraction'])} of the air kerma"
     if totals["kap_on_patient_fraction"] is not None:
-        text += (
-            f"; {three_digits(100 * totals['kap_on_patient_fraction'])} % of their kerma-area product meets the body"
-        )
+        text += f"; {_share(totals['kap_on_patient_fraction'])} of their kerma-area product meets the body"
     return f"{text}."
+
+
+def _share(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
 # --- Placement, body, provenance

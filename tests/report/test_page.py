@@ -153,6 +153,16 @@ def test_without_a_map_says_why_and_draws_nothing():
     assert len(data) < 50_000
 
 
+def test_a_map_that_no_beam_meets_is_drawn_and_says_so():
+    dosemap = make_result().dosemap
+    empty = replace(dosemap, dose_mgy=np.zeros_like(dosemap.dose_mgy), peak=None)
+    result = make_result(dosemap=empty)
+    page = Page(html(result))
+    assert "No dose on the skin: no X-ray beam meets the body" in page.text
+    assert "not known" in page.text
+    assert json.loads(map_payload(result))["peak_mark_mm"] is None
+
+
 def test_shows_the_makers_own_estimate_beside_ours():
     assert "4.10 Gy (from the file)" in Page(html(make_result(events=make_events(vendor_peak_mgy=4100.0)))).text
 
