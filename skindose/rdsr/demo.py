@@ -58,7 +58,7 @@ def _event(round_: int, projection: int, fluoroscopy: bool) -> WrittenEvent:
         protocol="Coro fluoro 15 p/s" if fluoroscopy else "Coro cine 15 fps",
         target_region=HEART,
         filters_mm=(("copper", copper_mm if fluoroscopy else 0.1),),
-        positioner_primary_angle_deg=primary + 0.1 * wander_mm,
+        positioner_primary_angle_deg=primary + wander_mm / 8,
         positioner_secondary_angle_deg=secondary,
         collimated_field_area_mm2=round((side_mm * at_detector) ** 2, 1),
         pulse_rate_per_s=15.0,
