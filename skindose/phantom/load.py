@@ -38,7 +38,7 @@ def load(path: Path, who: Person) -> Phantom:
         mended = repair.mend(vertices, triangles)
         vertices, moved = _into_frame(mended.vertices_mm)
         stature, told = _stature(vertices, who)
-        finer = mesh.refine(vertices, mended.triangles, _longest(vertices, mended.triangles, stature))
+        finer = _fine(vertices, mended.triangles, stature)
         _check_count(len(finer.triangles), "after dividing its large ones")
         clear = repair.uncover(finer.vertices_mm, finer.triangles)
     except SkindoseError as error:
@@ -154,7 +154,9 @@ def _stature(vertices_mm: FloatArray, who: Person) -> tuple[float, tuple[str, ..
     return height, (note,)
 
 
-def _longest(vertices_mm: FloatArray, triangles: IntArray, stature_mm: float) -> FloatArray:
-    """(cells,) longest edge allowed: fine on head and trunk."""
-    below = -vertices_mm[:, 2][triangles].max(axis=1) / stature_mm
-    return np.where(below < regions.LOWER_EDGE["pelvis"], mesh.LONGEST_EDGE_MM, LIMB_EDGE_MM)
+def _fine(vertices_mm: FloatArray, triangles: IntArray, stature_mm: float) -> Shape:
+    """Cells small enough: first everywhere, so that a cell is either on the trunk or below it, then on the trunk."""
+    v, t, _ = mesh.refine(vertices_mm, triangles, LIMB_EDGE_MM)
+    below = -v[:, 2][t].max(axis=1) / stature_mm
+    v, t, _ = mesh.refine(v, t, np.where(below < regions.LOWER_EDGE["pelvis"], mesh.LONGEST_EDGE_MM, np.inf))
+    return Shape(v, t)
