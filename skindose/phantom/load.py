@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,9 @@ def load(path: Path, who: Person) -> Phantom:
     notes += [*mended.notes, *moved, *clear.notes, *told]
     if len(finer.triangles) > len(mended.triangles):
         notes.append(f"cells larger than {mesh.LONGEST_EDGE_MM:.0f} mm on the trunk were divided")
-    return build(path.name, Shape(clear.vertices_mm, clear.triangles), who, tuple(notes), stature)
+    used = who._replace(assumptions=tuple(note for note in who.assumptions if told and note.startswith("height")))
+    phantom = build(path.name, Shape(clear.vertices_mm, clear.triangles), used, tuple(notes), stature)
+    return replace(phantom, parameters={"file": path.name, "stature_mm": stature})
 
 
 def read(path: Path) -> tuple[FloatArray, IntArray]:

@@ -82,6 +82,7 @@ def test_a_body_of_full_length_has_its_own_stature_and_coarser_legs(tmp_path):
 def test_a_short_one_hangs_from_the_patients_crown(tmp_path):
     phantom = load(put(tmp_path, "trunk.stl", *TRUNK))
     assert phantom.stature_mm == 1786.0
+    assert phantom.parameters == {"file": "trunk.stl", "stature_mm": 1786.0}
     assert told(phantom, "taken for the upper part of a patient of 1786 mm")
 
 
@@ -292,3 +293,11 @@ def test_no_cell_of_a_body_with_folds_is_called_buried():
     male = make(Settings(phantom="male"), Patient())
     buried, _ = repair.buried_cells(male.vertices_mm, male.triangles)
     assert not buried.any()
+
+
+def test_what_is_assumed_of_the_patient_counts_only_where_the_mesh_needs_it(tmp_path):
+    trunk = make(Settings(phantom=str(put(tmp_path, "trunk.stl", *TRUNK))), Patient())
+    assert told(trunk, "height 178.6 cm assumed")
+    assert not told(trunk, "weight 73.2 kg assumed")
+    body = box(100.0, 60.0, 1700.0, (0.0, -30.0, -850.0))
+    assert not told(make(Settings(phantom=str(put(tmp_path, "body.stl", *body))), Patient()), "assumed")

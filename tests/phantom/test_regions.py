@@ -34,6 +34,12 @@ def test_places_on_the_oval_read_as_a_physicist_would_say(point, name):
     assert place(*point) == name
 
 
+@pytest.mark.parametrize("name", ["cylinder", "oval"])
+def test_a_trunk_has_no_cells_on_legs(name):
+    trunk = make(Settings(phantom=name), Patient())
+    assert trunk.region.max() < regions.FIRST_LIMB
+
+
 def test_names_are_all_different_and_fit_a_byte():
     assert len(set(regions.NAMES)) == len(regions.NAMES) <= 255
 
