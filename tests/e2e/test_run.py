@@ -130,7 +130,9 @@ def test_options_reach_the_result(rdsr_folder, tmp_path):
     plain = ("run", source, "--phantom", "oval", "--out")
     assert skindose(*plain, tmp_path / "a")[0] == 0
     options = ["--corrections", "none", "--placement", "table", "--orientation", "hfp", "--offset", "5,10,15"]
-    assert skindose(*plain, tmp_path / "b", *options, "--exclude", "1,3-4", "--height-cm", 165, "--sex", "female")[0] == 0
+    assert (
+        skindose(*plain, tmp_path / "b", *options, "--exclude", "1,3-4", "--height-cm", 165, "--sex", "female")[0] == 0
+    )
     a, b = (load(tmp_path / out / source.stem) for out in "ab")
     assert b["corrections"] == []
     assert b["orientation"]["actual"] == "hfp"
@@ -196,7 +198,9 @@ def test_bad_input_is_one_line_each_and_the_good_file_is_done(rdsr_folder, tmp_p
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "folder.dcm").mkdir()
     bad = ["text.dcm", "cut.dcm", "empty.dcm", "folder.dcm", "absent.dcm"]
-    code, _, stderr = skindose("run", *(tmp_path / b for b in bad), good, "--phantom", "plane", "--out", tmp_path / "out")
+    code, _, stderr = skindose(
+        "run", *(tmp_path / b for b in bad), good, "--phantom", "plane", "--out", tmp_path / "out"
+    )
     assert code == 1
     lines = stderr.strip().splitlines()
     assert len(lines) == len(bad), stderr
@@ -215,7 +219,7 @@ def test_full_disk_leaves_nothing_half_written(rdsr_folder, tmp_path):
     try:
         source = rdsr_folder / "siemens_axiom_artis.dcm"
         code, _, stderr = skindose("run", source, "--phantom", "plane", "--out", small)
-        left = os.listdir(small)
+        left = list(small.iterdir())
     finally:
         subprocess.run(["umount", str(small)], check=True)
     assert code == 1
