@@ -1,6 +1,6 @@
 """Concept codes of the dose report templates -> our names: DICOM keyword style, in snake case, without unit.
 
-Source: DICOM PS3.16, TID 1002, 1004, 10001 to 10007, 10021. Concepts are matched on their code, never on their
+Source: DICOM PS3.16, TID 1002, 1004, 10001 to 10007. Concepts are matched on their code, never on their
 meaning, which makers spell freely; SNOMED CT and SNOMED RT twins stand side by side. A concept of no table (a private
 one) has no name and is found by its own code.
 """
@@ -123,8 +123,6 @@ _DCM = {
     "113752": "table_lateral_position",
     "113753": "table_height_position",
     "113792": "distance_source_to_table_plane",
-    # TID 10021, patient dose: the maker's own estimate, where one is given
-    "113516": "peak_skin_dose",
 }
 _SNOMED = {
     "363703001": "has_intent",

@@ -14,8 +14,8 @@ Decode = Callable[[bytes], str]
 
 # Specific Character Set [PS3.3 C.12.1.1.2]: the single-byte and UTF-8 ones that Python knows by another name.
 _CODECS = {
-    "": "ascii", "ISO_IR 6": "ascii", "ISO 2022 IR 6": "ascii", "ISO_IR 192": "utf-8", "GB18030": "gb18030", "GBK": "gbk",
-    "ISO_IR 13": "shift_jis", "ISO_IR 166": "tis_620",
+    "": "ascii", "ISO_IR 6": "ascii", "ISO 2022 IR 6": "ascii", "ISO_IR 192": "utf-8",
+    "GB18030": "gb18030", "GBK": "gbk",    "ISO_IR 13": "shift_jis", "ISO_IR 166": "tis_620",
     **{f"ISO_IR {number}": f"iso8859_{part}" for number, part in (
         (100, 1), (101, 2), (109, 3), (110, 4), (144, 5), (127, 6), (126, 7), (138, 8), (148, 9), (203, 15))},
 }  # fmt: skip
@@ -103,7 +103,9 @@ class Content:
             for piece in self.text(part, 0x0040A30A).split("\\"):
                 self._take(piece.strip(), values, odd)
         if odd:
-            self.warnings.append(f"{concept.meaning or concept.value}: {odd[0][:20]!r} is not a number; taken as missing")
+            self.warnings.append(
+                f"{concept.meaning or concept.value}: {odd[0][:20]!r} is not a number; taken as missing"
+            )
         unknown = self.code(entry, 0x0040A301)
         return (() if unknown else tuple(values)), unit, "\\".join(odd)
 

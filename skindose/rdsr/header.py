@@ -11,12 +11,14 @@ from skindose.units import m_to_cm
 
 Text = Callable[[int], str]
 # Texts that say nothing of the procedure.
-_EMPTY_WORDS = frozenset(("", "structured report", "radiation dose information", "exam protocol sr", "unknown protocol"))
+_EMPTY_WORDS = frozenset(
+    ("", "structured report", "radiation dose information", "exam protocol sr", "unknown protocol")
+)
 
 
 def header(text: Text, items: Sequence[Item], warnings: list[str]) -> Header:
     """Header from the data set's own elements (`text` gives one by its tag) and, where it is silent, the items."""
-    context = {}
+    context: dict[str, str] = {}
     for item in (inner for outer in items for inner in (outer, *outer.walk())):
         context.setdefault(item.name, item.text.strip())
     descriptions = [text(tag).strip() for tag in (0x00081030, 0x00321060, 0x00400254, 0x00181030)]

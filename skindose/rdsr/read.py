@@ -14,7 +14,7 @@ from skindose.model import InputFile, Item, Procedure
 from skindose.rdsr import kinds
 from skindose.rdsr.content import Content, decoder
 from skindose.rdsr.header import header
-from skindose.rdsr.walk import CutShort, DataSet, Nonsense, data_set, group_2
+from skindose.rdsr.walk import CutShortError, DataSet, NonsenseError, data_set, group_2
 
 LARGEST_BYTES = 200 * 2**20
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -48,7 +48,9 @@ def _unreadable(error: OSError, path: Path) -> InputError:
         return InputError("there is no such file", path.name, "Check the name.")
     if error.errno in (errno.EACCES, errno.EPERM):
         return InputError("no permission to read the file", path.name, "Mend its access rights.")
-    return InputError(f"cannot read the file ({(error.strerror or 'unknown reason').lower()})", path.name, "Check the disk.")
+    return InputError(
+        f"cannot read the file ({(error.strerror or 'unknown reason').lower()})", path.name, "Check the disk."
+    )
 
 
 def read_bytes(data: bytes, name: str) -> Procedure:
@@ -58,13 +60,17 @@ def read_bytes(data: bytes, name: str) -> Procedure:
     """
     try:
         root = _root(data, name)
-    except CutShort:
-        raise InputError("the file is cut short: its end, with irradiation events, may be lost", name, _FROM_ROOM) from None
-    except Nonsense as error:
+    except CutShortError:
+        raise InputError(
+            "the file is cut short: its end, with irradiation events, may be lost", name, _FROM_ROOM
+        ) from None
+    except NonsenseError as error:
         raise InputError(f"the file is damaged ({error})", name, _FROM_ROOM) from None
     sets = root.get(0x00080005, b"")
     content = Content(decoder(sets.decode("ascii", "replace").rstrip("\0 ") if isinstance(sets, bytes) else ""))
-    procedure = _procedure(root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018)))
+    procedure = _procedure(
+        root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018))
+    )
     _refuse_empty(procedure, name)
     return procedure
 
@@ -78,7 +84,7 @@ def _root(data: bytes, name: str) -> DataSet:
         syntax = meta.get(0x00020010, b"")
         syntax_uid = syntax.decode("ascii", "replace").rstrip("\0 ") if isinstance(syntax, bytes) else ""
         if len(data) <= start:
-            raise CutShort
+            raise CutShortError
     else:
         start, syntax_uid = _bare_start(data, name)
     if syntax_uid in (_IMPLICIT, _EXPLICIT):
@@ -105,7 +111,9 @@ def _recoded(data: bytes, name: str) -> bytes:
     try:
         found = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
         out = io.BytesIO()
-        pydicom.dcmwrite(out, found, implicit_vr=True, little_endian=True, force_encoding=True, enforce_file_format=False)
+        pydicom.dcmwrite(
+            out, found, implicit_vr=True, little_endian=True, force_encoding=True, enforce_file_format=False
+        )
     except Exception as error:  # pydicom raises many kinds on damaged files; all mean the same here
         raise InputError(f"the file cannot be read as DICOM ({type(error).__name__})", name, _FROM_ROOM) from None
     recoded = out.getvalue()

@@ -23,18 +23,18 @@ _IMPLICIT = struct.Struct("<HHL")
 _LENGTH = struct.Struct("<L")
 
 
-class CutShort(Exception):
+class CutShortError(Exception):
     """The bytes end within an element."""
 
 
-class Nonsense(Exception):
+class NonsenseError(Exception):
     """The bytes are no data set: unknown value representation, lengths beyond the enclosing item, endless nesting."""
 
 
 def data_set(buffer: bytes, start: int, explicit: bool) -> DataSet:
     """The whole data set from `start` to the end of the buffer.
 
-    raises   CutShort where the buffer ends too early, Nonsense where it is no data set
+    raises   CutShortError where the buffer ends too early, NonsenseError where it is no data set
     """
     return _elements(buffer, start, len(buffer), explicit, 0)[0]
 
@@ -52,7 +52,7 @@ def group_2(buffer: bytes, start: int) -> tuple[DataSet, int]:
 def _elements(buffer: bytes, start: int, end: int, explicit: bool, depth: int) -> tuple[DataSet, int]:
     """Elements up to `end` or to the end of an item of undefined length; and where they end."""
     if depth > MAX_DEPTH:
-        raise Nonsense("items nested too deeply")
+        raise NonsenseError("items nested too deeply")
     found: DataSet = {}
     position = start
     while position < end:
@@ -68,7 +68,7 @@ _Element = tuple[tuple[int, "bytes | list[DataSet]"], int]
 
 def _element(buffer: bytes, position: int, end: int, explicit: bool, depth: int) -> _Element:
     if position + 8 > end:
-        raise CutShort
+        raise CutShortError
     group, number, vr, length = _EXPLICIT.unpack_from(buffer, position)
     tag = group << 16 | number
     if not explicit or group == 0xFFFE:
@@ -81,18 +81,18 @@ def _element(buffer: bytes, position: int, end: int, explicit: bool, depth: int)
         value, sequence = position + 8, False
     elif vr in _LONG:
         if position + 12 > end:
-            raise CutShort
+            raise CutShortError
         length = _LENGTH.unpack_from(buffer, position + 8)[0]
         value, sequence = position + 12, vr == b"SQ" or length == UNDEFINED
     else:
-        raise Nonsense(f"unknown value representation at byte {position}")
+        raise NonsenseError(f"unknown value representation at byte {position}")
     if sequence:
         # An unknown element of undefined length is a sequence in implicit little endian [PS3.5, 6.2.2].
         items, after = _sequence(buffer, value, end, length, explicit and vr != b"UN", depth)
         return (tag, items), after
     after = value + length
     if after > end:
-        raise CutShort if end == len(buffer) else Nonsense("an element reaches beyond its item")
+        raise CutShortError if end == len(buffer) else NonsenseError("an element reaches beyond its item")
     return (tag, buffer[value:after]), after
 
 
@@ -104,27 +104,29 @@ SEQUENCES = frozenset((
 ))  # fmt: skip
 
 
-def _sequence(buffer: bytes, start: int, end: int, length: int, explicit: bool, depth: int) -> tuple[list[DataSet], int]:
+def _sequence(
+    buffer: bytes, start: int, end: int, length: int, explicit: bool, depth: int
+) -> tuple[list[DataSet], int]:
     stop = end if length == UNDEFINED else start + length
     if stop > end:
-        raise CutShort if end == len(buffer) else Nonsense("a sequence reaches beyond its item")
+        raise CutShortError if end == len(buffer) else NonsenseError("a sequence reaches beyond its item")
     items: list[DataSet] = []
     position = start
     while position < stop:
         if position + 8 > stop:
-            raise CutShort
+            raise CutShortError
         group, number, size = _IMPLICIT.unpack_from(buffer, position)
         tag = group << 16 | number
         position += 8
         if tag == SEQUENCE_END:
             return items, position
         if tag != ITEM:
-            raise Nonsense(f"no item where one must be, at byte {position - 8}")
+            raise NonsenseError(f"no item where one must be, at byte {position - 8}")
         item_end = stop if size == UNDEFINED else position + size
         if item_end > stop:
-            raise CutShort if stop == len(buffer) else Nonsense("an item reaches beyond its sequence")
+            raise CutShortError if stop == len(buffer) else NonsenseError("an item reaches beyond its sequence")
         item, position = _elements(buffer, position, item_end, explicit, depth + 1)
         items.append(item)
     if length == UNDEFINED:
-        raise CutShort
+        raise CutShortError
     return items, position

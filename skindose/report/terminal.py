@@ -69,7 +69,9 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
         "Maker's estimate": _or_none(summary["vendor_peak_mgy"], format_dose_mgy),
         "Ka,r": _total_words(totals["air_kerma_mgy"], format_dose_mgy),
         "KAP": _total_words(totals["kap_gycm2"], lambda value: format_quantity(value, "Gy.cm2")),
-        "Fluoroscopy time": _total_words(totals["fluoro_time_s"], lambda value: format_quantity(s_to_min(value), "min")),
+        "Fluoroscopy time": _total_words(
+            totals["fluoro_time_s"], lambda value: format_quantity(s_to_min(value), "min")
+        ),
         "Events": f"{totals['events']}, of them {totals['events_mapped']} on the map",
         "Kerma on the map": _or_none(totals["air_kerma_mapped_fraction"], "{:.1%}".format),
         "KAP on the body": _or_none(totals["kap_on_patient_fraction"], "{:.1%}".format),
@@ -108,7 +110,9 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     signed = summary["trigger_set"]["signed_by"]
-    title = f"Triggers: {summary['trigger_set']['preset']}" + ("" if signed else ", levels not yet signed by this site's physicist")
+    title = f"Triggers: {summary['trigger_set']['preset']}" + (
+        "" if signed else ", levels not yet signed by this site's physicist"
+    )
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("rule", "quantity", "value", "level", "fired", "probability"):
         table.add_column(column)
