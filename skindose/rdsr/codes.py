@@ -1,31 +1,29 @@
-"""Concept codes of the X-ray dose report -> our names.
+"""Concept codes of the dose report templates -> our names: DICOM keyword style, in snake case, without unit.
 
-A concept is known by its code, never by its meaning, which writers spell freely. The names are the standard's words
-in snake case, without a unit (the unit stands in each item). Source: DICOM PS3.16, TID 10001, 10002, 10003,
-10003A to D, 10004 to 10007 (dose), TID 1002, 1004 and 1021 (observer and device), and Annex D.
-
-Coded *values* (copper, supine, fluoroscopy, ...) are not named here: `Item.code` holds them as the file has them.
+Source: DICOM PS3.16, TID 1002, 1004, 10001 to 10007, 10021. Concepts are matched on their code, never on their
+meaning, which makers spell freely; SNOMED CT and SNOMED RT twins stand side by side. A concept of no table (a private
+one) has no name and is found by its own code.
 """
 
 from __future__ import annotations
 
-# Coding scheme DCM.
+from skindose.model import Code
+
 _DCM = {
-    # TID 10001: the report
+    # TID 10001, root and observer context
     "113701": "x_ray_radiation_dose_report",
     "121058": "procedure_reported",
     "122142": "acquisition_device_type",
     "113705": "scope_of_accumulation",
+    "110180": "study_instance_uid",
+    "121126": "performed_procedure_step_sop_instance_uid",
+    "112002": "series_instance_uid",
     "113943": "x_ray_source_data_available",
     "113944": "x_ray_mechanical_data_available",
     "113945": "x_ray_detector_data_available",
     "121106": "comment",
     "121342": "dose_image",
     "113854": "source_of_dose_information",
-    "110180": "study_instance_uid",
-    "112002": "series_instance_uid",
-    "121126": "performed_procedure_step_sop_instance_uid",
-    # TID 1002, 1004: the observer
     "121005": "observer_type",
     "121012": "device_observer_uid",
     "121013": "device_observer_name",
@@ -33,8 +31,6 @@ _DCM = {
     "121015": "device_observer_model_name",
     "121016": "device_observer_serial_number",
     "121017": "device_observer_physical_location",
-    "121008": "person_observer_name",
-    # TID 1021, 1020: participants
     "113876": "device_role_in_procedure",
     "113877": "device_name",
     "113878": "device_manufacturer",
@@ -43,7 +39,12 @@ _DCM = {
     "113875": "person_role_in_procedure",
     "113870": "person_name",
     "113871": "person_id",
-    # TID 10002, 10004 to 10007: accumulated data
+    "121008": "person_observer_name",
+    "121029": "subject_name",
+    "121030": "subject_id",
+    "121031": "subject_birth_date",
+    "121114": "performing_physician",
+    # TID 10002, 10004, 10007: accumulated data
     "113702": "accumulated_x_ray_dose_data",
     "113764": "acquisition_plane",
     "122505": "calibration",
@@ -56,15 +57,16 @@ _DCM = {
     "113722": "dose_area_product_total",
     "113725": "dose_rp_total",
     "113726": "fluoro_dose_area_product_total",
-    "113728": "fluoro_dose_rp_total",
-    "113730": "total_fluoro_time",
     "113727": "acquisition_dose_area_product_total",
+    "113728": "fluoro_dose_rp_total",
     "113729": "acquisition_dose_rp_total",
+    "113730": "total_fluoro_time",
     "113855": "total_acquisition_time",
     "113731": "total_number_of_radiographic_frames",
     "111637": "accumulated_average_glandular_dose",
     "113947": "detector_type",
-    # TID 10003: the irradiation event
+    "113812": "total_number_of_irradiation_events",
+    # TID 10003: irradiation event
     "113706": "irradiation_event_x_ray_data",
     "113769": "irradiation_event_uid",
     "113605": "irradiation_event_label",
@@ -84,12 +86,11 @@ _DCM = {
     "111638": "patient_equivalent_thickness",
     "111636": "entrance_exposure_at_rp",
     "113780": "reference_point_definition",
-    # TID 10003A: detector
+    # TID 10003A, B: detector, source
     "113845": "exposure_index",
     "113846": "target_exposure_index",
     "113847": "deviation_index",
     "113795": "acquired_image",
-    # TID 10003B: source
     "113738": "dose_rp",
     "111631": "average_glandular_dose",
     "113732": "fluoro_mode",
@@ -102,7 +103,7 @@ _DCM = {
     "113734": "x_ray_tube_current",
     "113767": "average_x_ray_tube_current",
     "113824": "exposure_time",
-    "113735": "exposure_time",  # superseded by 113824, still written
+    "113735": "exposure_time",  # superseded by 113824
     "113736": "exposure",
     "113766": "focal_spot_size",
     "111632": "anode_target_material",
@@ -115,7 +116,7 @@ _DCM = {
     "113788": "collimated_field_height",
     "113789": "collimated_field_width",
     "111635": "x_ray_grid",
-    # TID 10003C, 10003D: mechanics
+    # TID 10003C, D: mechanics
     "113956": "cr_dr_mechanical_configuration",
     "112011": "positioner_primary_angle",
     "112012": "positioner_secondary_angle",
@@ -125,9 +126,6 @@ _DCM = {
     "113754": "table_head_tilt_angle",
     "113755": "table_horizontal_rotation_angle",
     "113756": "table_cradle_tilt_angle",
-    "113759": "table_longitudinal_end_position",
-    "113760": "table_lateral_end_position",
-    "113761": "table_height_end_position",
     "111633": "compression_thickness",
     "113748": "distance_source_to_isocenter",
     "113737": "distance_source_to_reference_point",
@@ -136,49 +134,44 @@ _DCM = {
     "113752": "table_lateral_position",
     "113753": "table_height_position",
     "113792": "distance_source_to_table_plane",
+    "113759": "table_longitudinal_end_position",
+    "113760": "table_lateral_end_position",
+    "113761": "table_height_end_position",
     # CT dose reports (TID 10011), only to be told apart
     "113811": "ct_accumulated_dose_data",
     "113819": "ct_acquisition",
 }
-
-# SNOMED: (SCT, its retired SRT twin).
 _SNOMED = {
-    "has_intent": ("363703001", "G-C0E8"),
-    "laterality": ("272741003", "G-C171"),
-    "anatomical_structure": ("91723000", "T-D0005"),
+    "363703001": "has_intent",
+    "G-C0E8": "has_intent",
+    "91723000": "anatomical_structure",
+    "T-D0005": "anatomical_structure",
+    "272741003": "laterality",
+    "G-C171": "laterality",
 }
+_NAMES = {**_DCM, **_SNOMED}
+_PUBLIC_SCHEMES = frozenset(("DCM", "SCT", "SRT", "SNM3", "99SDM", "UMLS", "LN", ""))
 
-_SCT_SCHEMES = ("SCT",)
-_SRT_SCHEMES = ("SRT", "SNM3", "99SDM")
+# DICOM has no code for the maker's own estimate of the peak; makers who give one use private items in these words.
+_PEAK_SKIN_DOSE = "peak_skin_dose"
+_PEAK_MEANINGS = frozenset(("peak skin dose", "maximum skin dose", "max skin dose", "psd"))
 
-
-def _table() -> dict[tuple[str, str], str]:
-    table = {(value, "DCM"): name for value, name in _DCM.items()}
-    for name, (sct, srt) in _SNOMED.items():
-        table |= {(sct, scheme): name for scheme in _SCT_SCHEMES}
-        table |= {(srt, scheme): name for scheme in _SRT_SCHEMES}
-    return table
+NAMES = tuple(sorted({*_NAMES.values(), _PEAK_SKIN_DOSE}))
+"""Every name that `concept_name` gives."""
 
 
-NAMES: dict[tuple[str, str], str] = _table()
-"""(code value, coding scheme designator) -> name."""
+def concept_name(concept: Code) -> str:
+    """Our name of a concept, "" for a private or unknown one.
 
-_BY_VALUE: dict[str, str] = {value: name for (value, _), name in NAMES.items()}
+    The scheme is wrong now and then, so the value decides, except in a private scheme ("99..."): there 001 may be
+    anything. The one concept that is known by its meaning is the maker's own peak skin dose.
 
-CODE_OF: dict[str, str] = {name: value for value, name in reversed(_DCM.items())}
-"""name -> its current code value in scheme DCM; what the writer writes."""
-
-
-def concept_name(value: str, scheme: str) -> str:
-    """Our name of a concept, or "" when it is private or unknown.
-
-    A wrong or missing scheme is forgiven, because the code value alone tells which concept is meant. A private scheme
-    (it starts with "99", DICOM PS3.3, 8.2) is never forgiven: its codes mean what its maker says.
-
-    >>> concept_name("113738", "DCM"), concept_name("113738", "SRT"), concept_name("113738", "99ACME")
-    ('dose_rp', 'dose_rp', '')
+    >>> concept_name(Code("113738", "SRT", "misspelt")), concept_name(Code("113738", "99ACME", "Dose (RP)"))
+    ('dose_rp', '')
     """
-    name = NAMES.get((value, scheme))
-    if name is not None:
-        return name
-    return "" if scheme.startswith("99") else _BY_VALUE.get(value, "")
+    if concept.meaning.strip().lower() in _PEAK_MEANINGS:
+        return _PEAK_SKIN_DOSE
+    scheme = concept.scheme.upper()
+    if scheme not in _PUBLIC_SCHEMES and scheme.startswith("99"):
+        return ""
+    return _NAMES.get(concept.value, "")
