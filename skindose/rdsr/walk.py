@@ -14,6 +14,7 @@ DataSet = dict[int, "bytes | list[DataSet]"]
 
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+CONTENT = 0x0040A730
 MAX_DEPTH = 64
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH",
@@ -23,20 +24,31 @@ _IMPLICIT = struct.Struct("<HHL")
 _LENGTH = struct.Struct("<L")
 
 
-class CutShort(Exception):
+class CutShortError(Exception):
     """The bytes end within an element."""
 
 
-class Nonsense(Exception):
+class NonsenseError(Exception):
     """The bytes are no data set: unknown value representation, lengths beyond the enclosing item, endless nesting."""
 
 
 def data_set(buffer: bytes, start: int, explicit: bool) -> DataSet:
-    """The whole data set from `start` to the end of the buffer.
+    """The elements from `start` up to and including the content, which stands last but for what no report needs.
 
-    raises   CutShort where the buffer ends too early, Nonsense where it is no data set
+    So the pixels of an image, a signature or padding behind the content are never looked at.
+
+    raises   CutShortError where the buffer ends too early, NonsenseError where it is no data set
     """
-    return _elements(buffer, start, len(buffer), explicit, 0)[0]
+    found: DataSet = {}
+    position = start
+    while any(buffer[position : position + 8]):
+        if position + 8 > len(buffer):
+            raise CutShortError
+        group, number, _ = _IMPLICIT.unpack_from(buffer, position)
+        if group << 16 | number > CONTENT:
+            break
+        (_, found[group << 16 | number]), position = _element(buffer, position, len(buffer), explicit, 0)
+    return found
 
 
 def group_2(buffer: bytes, start: int) -> tuple[DataSet, int]:
@@ -52,7 +64,7 @@ def group_2(buffer: bytes, start: int) -> tuple[DataSet, int]:
 def _elements(buffer: bytes, start: int, end: int, explicit: bool, depth: int) -> tuple[DataSet, int]:
     """Elements up to `end` or to the end of an item of undefined length; and where they end."""
     if depth > MAX_DEPTH:
-        raise Nonsense("items nested too deeply")
+        raise NonsenseError("items nested too deeply")
     found: DataSet = {}
     position = start
     while position < end:
@@ -68,31 +80,32 @@ _Element = tuple[tuple[int, "bytes | list[DataSet]"], int]
 
 def _element(buffer: bytes, position: int, end: int, explicit: bool, depth: int) -> _Element:
     if position + 8 > end:
-        raise CutShort
+        raise CutShortError
     group, number, vr, length = _EXPLICIT.unpack_from(buffer, position)
     tag = group << 16 | number
-    if not explicit or group == 0xFFFE:
-        length = _LENGTH.unpack_from(buffer, position + 4)[0]
-        value = position + 8
-        sequence = length == UNDEFINED or tag in SEQUENCES
-        if group == 0xFFFE:
-            return (tag, b""), value
-    elif vr in _SHORT:
+    if group == 0xFFFE:
+        if tag != ITEM_END:
+            raise NonsenseError(f"an item begins or ends where none can, at byte {position}")
+        return (tag, b""), position + 8
+    if explicit and vr in _SHORT:
         value, sequence = position + 8, False
-    elif vr in _LONG:
+    elif explicit and vr in _LONG:
         if position + 12 > end:
-            raise CutShort
+            raise CutShortError
         length = _LENGTH.unpack_from(buffer, position + 8)[0]
-        value, sequence = position + 12, vr == b"SQ" or length == UNDEFINED
-    else:
-        raise Nonsense(f"unknown value representation at byte {position}")
+        value, sequence = position + 12, vr == b"SQ" or length == UNDEFINED or tag in SEQUENCES
+    elif explicit and vr.isalpha() and vr.isupper():  # a representation of a later edition
+        value, sequence = position + 8, False
+    else:  # also a writer that changes to implicit within a sequence
+        length = _LENGTH.unpack_from(buffer, position + 4)[0]
+        value, sequence = position + 8, length == UNDEFINED or tag in SEQUENCES
     if sequence:
-        # An unknown element of undefined length is a sequence in implicit little endian [PS3.5, 6.2.2].
+        # The content of an unknown element is implicit little endian [PS3.5, 6.2.2].
         items, after = _sequence(buffer, value, end, length, explicit and vr != b"UN", depth)
         return (tag, items), after
     after = value + length
     if after > end:
-        raise CutShort if end == len(buffer) else Nonsense("an element reaches beyond its item")
+        raise CutShortError if end == len(buffer) else NonsenseError("an element reaches beyond its item")
     return (tag, buffer[value:after]), after
 
 
@@ -104,27 +117,29 @@ SEQUENCES = frozenset((
 ))  # fmt: skip
 
 
-def _sequence(buffer: bytes, start: int, end: int, length: int, explicit: bool, depth: int) -> tuple[list[DataSet], int]:
+def _sequence(
+    buffer: bytes, start: int, end: int, length: int, explicit: bool, depth: int
+) -> tuple[list[DataSet], int]:
     stop = end if length == UNDEFINED else start + length
     if stop > end:
-        raise CutShort if end == len(buffer) else Nonsense("a sequence reaches beyond its item")
+        raise CutShortError if end == len(buffer) else NonsenseError("a sequence reaches beyond its item")
     items: list[DataSet] = []
     position = start
     while position < stop:
         if position + 8 > stop:
-            raise CutShort
+            raise CutShortError
         group, number, size = _IMPLICIT.unpack_from(buffer, position)
         tag = group << 16 | number
         position += 8
         if tag == SEQUENCE_END:
             return items, position
         if tag != ITEM:
-            raise Nonsense(f"no item where one must be, at byte {position - 8}")
+            raise NonsenseError(f"no item where one must be, at byte {position - 8}")
         item_end = stop if size == UNDEFINED else position + size
         if item_end > stop:
-            raise CutShort if stop == len(buffer) else Nonsense("an item reaches beyond its sequence")
+            raise CutShortError if stop == len(buffer) else NonsenseError("an item reaches beyond its sequence")
         item, position = _elements(buffer, position, item_end, explicit, depth + 1)
         items.append(item)
     if length == UNDEFINED:
-        raise CutShort
+        raise CutShortError
     return items, position
