@@ -2,7 +2,9 @@
 
     python benchmarks/peer.py [FILE ...]            a table of its events at the cell of its peak
     python benchmarks/peer.py --json [FILE ...]     the same for programs
+    python benchmarks/peer.py --shadows [FILE ...]  its peak without the cells that another part of the body hides
     python benchmarks/peer.py --plain FILE          its own run and nothing else: what benchmarks/run.py times
+    python benchmarks/peer.py --mesh FILE.stl       its body in mm in our patient frame, for `skindose run --phantom`
 
 Settings: its mesh `adult_male`, an estimated table factor of 0.8, all corrections, no plots; the rest as in its
 `settings_example.json` (inherent filtration 3.1 mm Al, pad 4 cm, no offset: crown at the table's head end). It runs in
@@ -87,15 +89,16 @@ def plain_command(path: Path) -> list[str]:
     return [sys.executable, str(Path(__file__).resolve()), "--plain", str(Path(path).resolve())]
 
 
-def details(path: Path) -> dict[str, Any]:
+def details(path: Path, what: str = "--details") -> dict[str, Any]:
     """What it makes of one file, from a process of its own in a temporary folder.
 
+    what      "--details", or "--hidden" for `without_shadowed`
     returns   peak_mgy, peak_position_mm (patient frame), phantom and support, and per event the normalised values, the
               factors at the peak's cell (`at_peak`, null where the beam misses it) and its highest cell (`highest`)
     raises    subprocess.CalledProcessError, with its messages in `stderr`, where it cannot read the file
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(Path(__file__).resolve()), "--details", str(Path(path).resolve())]
+        command = [sys.executable, str(Path(__file__).resolve()), what, str(Path(path).resolve())]
         done = subprocess.run(command, cwd=folder, env=quiet(), capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -103,6 +106,25 @@ def details(path: Path) -> dict[str, Any]:
 def quiet() -> dict[str, str]:
     """The environment without its progress bar's and its drawing libraries' habits."""
     return {**os.environ, "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
+
+
+def body_mm() -> Any:
+    """(triangles, 3, 3) corners of its body in mm; its frame is our patient frame: crown, mid-line, most posterior."""
+    import pyskindose
+    from stl import mesh
+
+    file = Path(pyskindose.__file__).parent / "phantom_data" / f"{SETTINGS['phantom']['human_mesh']}.stl"
+    return 10.0 * mesh.Mesh.from_file(str(file)).vectors.astype(np.float64)
+
+
+def write_mesh(path: Path) -> None:
+    """Its body as a binary STL in mm, for `skindose run --phantom FILE.stl --placement table`."""
+    from stl import mesh
+
+    corners = body_mm()
+    out = mesh.Mesh(np.zeros(len(corners), dtype=mesh.Mesh.dtype))
+    out.vectors[:] = corners
+    out.save(str(path))
 
 
 def run_plain(path: Path) -> None:
@@ -114,8 +136,8 @@ def run_plain(path: Path) -> None:
     print(max(dose for _, dose in output["dose_map"]))
 
 
-def collect(path: Path) -> dict[str, Any]:
-    """Run it stage by stage in this process and gather its numbers; see `details`."""
+def run_stages(path: Path) -> tuple[Any, Any, Any, dict[str, Any], Any]:
+    """Run it stage by stage in this process: normalised data, patient, table, output, settings."""
     from pyskindose import Phantom
     from pyskindose.calculate_dose.calculate_dose import calculate_dose
     from pyskindose.helpers.calculate_rotation_matrices import calculate_rotation_matrices
@@ -128,6 +150,38 @@ def collect(path: Path) -> dict[str, Any]:
     data["field_from_kap"] = field_from_kap(path, data)
     table, pad = (Phantom(phantom_model=model, phantom_dim=size) for model in ("table", "pad"))
     patient, output = calculate_dose(normalized_data=data, settings=settings, table=table, pad=pad)
+    return data, patient, table, output, settings
+
+
+def without_shadowed(path: Path) -> dict[str, Any]:
+    """Its peak when cells behind another part of the body get nothing, from this process and folder."""
+    from pyskindose import Beam
+
+    data, patient, table, output, _ = run_stages(path)
+    dose = np.zeros(len(patient.r))
+    for i in range(len(data)):
+        beam = Beam(data_norm=data, event=i, plot_setup=False)
+        patient.position(data_norm=data, event=i)
+        table.position(data_norm=data, event=i)
+        hit = np.flatnonzero(output["hits"][i])
+        columns = hit_numbers(data, i, (beam, patient, table), output, hit)
+        triangles = patient.r.reshape(-1, 3, 3)
+        lit = [walls(beam.r[0], triangles, patient.r[cell]) == 0 for cell in hit]
+        dose[hit] += np.where(lit, columns["dose_mgy"], 0.0)
+    peak = int(np.argmax(dose))
+    place = 10 * patient.r_ref[peak] + [0, 10 * SETTINGS["phantom"]["dimension"]["pad_thickness"], 0]
+    return {
+        "file": Path(path).name,
+        "peak_mgy": float(np.max(output["dose_map"])),
+        "peak_without_shadowed_mgy": float(dose[peak]),
+        "position_mm": place.tolist(),
+    }
+
+
+def collect(path: Path) -> dict[str, Any]:
+    """Gather its numbers in this process and folder; see `details`."""
+    data, patient, table, output, settings = run_stages(path)
+    size = settings.phantom.dimension
     dose = output["dose_map"]
     peak = int(np.argmax(dose))
     mesh = 10 * patient.r_ref
@@ -269,11 +323,20 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.add_argument("--plain", action="store_true", help="its own run and nothing else, in this folder and process")
+    parser.add_argument("--mesh", action="store_true", help="write its body as STL in mm, in the patient frame")
+    parser.add_argument("--shadows", action="store_true", help="its peak without the cells that the body hides")
+    parser.add_argument("--hidden", action="store_true", help="the same, from this folder and process")
     parser.add_argument("--details", action="store_true", help="its numbers as JSON, from this folder and process")
     options = parser.parse_args()
     files = options.files or [path for path in FILES if path.exists()]
     if options.plain:
         run_plain(files[0])
+    elif options.mesh:
+        write_mesh(files[0])
+    elif options.shadows:
+        print(json.dumps([details(path, "--hidden") for path in files], indent=1))
+    elif options.hidden:
+        print(json.dumps(without_shadowed(files[0])))
     elif options.details:
         print(json.dumps(collect(files[0])))
     elif options.json:

@@ -16,20 +16,16 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+_TYPES = "Procedure Events Phantom Placement Beams Hits Factors DoseMap Findings Result"
 _NAMES = {
     "read": "skindose.rdsr",
     "compute": "skindose.pipeline",
     "evaluate": "skindose.triggers",
     "Settings": "skindose.config",
-    **{
-        name: "skindose.model"
-        for name in (
-            "Procedure", "Events", "Phantom", "Placement", "Beams", "Hits", "Factors", "DoseMap", "Findings", "Result"
-        )
-    },
-}  # fmt: skip
+    **dict.fromkeys(_TYPES.split(), "skindose.model"),
+}
 
-__all__ = ["__version__", *sorted(_NAMES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_NAMES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -66,13 +66,15 @@ def _make_out(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the output folder: {_reason(error)}", str(out), "Choose another --out.") from None
+        raise OutputError(
+            f"cannot make the output folder: {_reason(error)}", str(out), "Choose another --out."
+        ) from None
     if not os.access(out, os.W_OK | os.X_OK):
         raise OutputError("the output folder cannot be written", str(out), "Choose another --out or mend its rights.")
 
 
 def _unique(files: Sequence[Path]) -> list[Path]:
-    return list({os.path.abspath(path): path for path in files}.values())
+    return list({path.absolute(): path for path in files}.values())
 
 
 def _plan(files: list[Path], out: Path, settings: Settings, merge: bool) -> tuple[list[_Job], list[Outcome]]:
@@ -152,7 +154,7 @@ def write_result(result: Result, folder: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         for name, content in files.items():
-            with open(fresh / name, "wb") as file:
+            with (fresh / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -173,7 +175,9 @@ def _refuse_foreign(folder: Path) -> None:
         raise OutputError(f"cannot look into the folder: {_reason(error)}", folder.name, "Mend its rights.") from None
     if not ours:
         raise OutputError(
-            "in the way of the result lies something that is no skindose result", folder.name, "Move it or choose another --out."
+            "in the way of the result lies something that is no skindose result",
+            folder.name,
+            "Move it or choose another --out.",
         )
 
 
@@ -196,5 +200,3 @@ def _reason(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no space left on the disk"
     return (error.strerror or str(error)).lower()
-
-

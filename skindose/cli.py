@@ -52,7 +52,8 @@ def run(
     files: Files,
     out: Annotated[Path, typer.Option(help="folder for the results, one folder per input")] = Path("results"),
     phantom: Annotated[
-        str | None, typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)")
+        str | None,
+        typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
     ] = None,
     height_cm: Annotated[float | None, typer.Option(help="patient's height; default the file's, else 178.6")] = None,
     weight_kg: Annotated[float | None, typer.Option(help="patient's weight; default the file's, else 73.2")] = None,
@@ -60,18 +61,26 @@ def run(
     age: Annotated[float | None, typer.Option(help="patient's age in years")] = None,
     pose: Annotated[str | None, typer.Option(help="arms-down")] = None,
     placement: Annotated[str | None, typer.Option(help="auto (default), table or anatomy")] = None,
-    region: Annotated[str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")] = None,
-    offset: Annotated[str | None, typer.Option(metavar="LEFT,HEAD,UP", help="moves the patient on the table, in mm")] = None,
+    region: Annotated[
+        str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")
+    ] = None,
+    offset: Annotated[
+        str | None, typer.Option(metavar="LEFT,HEAD,UP", help="moves the patient on the table, in mm")
+    ] = None,
     orientation: Annotated[
         str | None, typer.Option(help="how the patient lay: hfs, hfp, hfdr, hfdl, ffs, ffp, ffdr, ffdl")
     ] = None,
-    pad: Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")] = None,
+    pad: Annotated[
+        float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
     corrections: Annotated[
         str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
     ] = None,
     medium: Annotated[str | None, typer.Option(help="dose medium: water (default), soft-tissue, skin")] = None,
-    triggers: Annotated[str | None, typer.Option(help="preset of trigger levels (default ncrp-168) or a TOML file")] = None,
+    triggers: Annotated[
+        str | None, typer.Option(help="preset of trigger levels (default ncrp-168) or a TOML file")
+    ] = None,
     exclude: Annotated[str | None, typer.Option(help="events left out of the map, from 1 in time order: 3,7-9")] = None,
     merge: Annotated[bool, typer.Option("--merge", help="files of one study are one procedure")] = False,
     config: Config = None,
@@ -106,7 +115,6 @@ def run(
 def check(files: Files, config: Config = None, profile: str | None = None, as_json: AsJson = False) -> None:
     """Say what each RDSR holds, lacks and contradicts, and what follows for the map."""
     from skindose import normalise, rdsr
-    from skindose.normalise.check import inspect
     from skindose.report import terminal
 
     settings = _settings(config, {"profile": profile})
@@ -116,7 +124,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         try:
             procedure = rdsr.read(path)
             events = normalise.normalise(procedure, settings)
-            checks = inspect(procedure, events)
+            checks = normalise.inspect(procedure, events)
         except SettingsError:
             raise
         except SkindoseError as error:
@@ -124,7 +132,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
             documents.append({"file": path.name, "error": str(error.at(path.name))})
             code = ExitCode.SOME_FAILED
             continue
-        documents.append({"file": path.name, "checks": [item.to_dict() for item in checks]})
+        documents.append({"file": path.name, "checks": normalise.to_dict(checks)})
         if not as_json:
             terminal.print_checks(path.name, checks)
     if as_json:
@@ -209,7 +217,9 @@ def _triple(text: str | None) -> tuple[float, ...] | None:
     try:
         left, head, up = (float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(f"--offset: {text!r} is not three numbers", "options", "Write LEFT,HEAD,UP in mm.") from None
+        raise SettingsError(
+            f"--offset: {text!r} is not three numbers", "options", "Write LEFT,HEAD,UP in mm."
+        ) from None
     return left, head, up
 
 
@@ -232,7 +242,7 @@ def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: in
         done.append(outcome)
         if outcome.error is not None:
             _complain(outcome.error)
-        elif not as_json:
+        elif outcome.summary is not None and not as_json:
             terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in done])
@@ -256,5 +266,3 @@ def _printable(text: str) -> str:
 
 def _print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
-
-

@@ -23,7 +23,7 @@ def dose_map(beams: Beams, hits: Hits, factors: Factors, phantom: Phantom) -> Do
     kerma_mgy = beams.air_kerma_rp_mgy[hits.beam()]
     free_in_air_mgy = kerma_mgy * factors.calibration * factors.inverse_square * factors.transmission
     hit_dose_mgy = free_in_air_mgy * factors.backscatter * factors.medium * hits.coverage
-    dose_mgy = np.bincount(hits.cell, weights=hit_dose_mgy, minlength=len(phantom.area_mm2))
+    dose_mgy: FloatArray = np.bincount(hits.cell, weights=hit_dose_mgy, minlength=len(phantom.area_mm2)).astype(float)
     return DoseMap(
         dose_mgy=dose_mgy,
         uncertainty_mgy=dose_mgy * DISPLAY_STANDARD_UNCERTAINTY,
@@ -57,15 +57,16 @@ def patch_mean(values: FloatArray, peak: Peak, phantom: Phantom) -> float:
 
 
 def patch_area_mm2(peak: Peak, phantom: Phantom) -> FloatArray:
-    """(cells of the patch,) the area that each cell of the peak's patch gives to it; the last one only what it lacks."""
+    """(cells of the patch,) area that each cell gives to the peak's patch; the last one only what it lacks."""
     return _patch(peak.cell, phantom)[1]
 
 
 def _neighbour_mean(values: FloatArray, phantom: Phantom) -> FloatArray:
     weight = np.append(phantom.area_mm2, 0.0)  # the last one stands for "no neighbour", index -1
     weighted = np.append(values * phantom.area_mm2, 0.0)
-    own = weighted[:-1] + weighted[phantom.neighbours].sum(axis=1)
-    return own / (weight[:-1] + weight[phantom.neighbours].sum(axis=1))
+    own: FloatArray = weighted[:-1] + weighted[phantom.neighbours].sum(axis=1)
+    area: FloatArray = weight[:-1] + weight[phantom.neighbours].sum(axis=1)
+    return own / np.maximum(area, np.finfo(float).tiny)
 
 
 def _patch(centre: int, phantom: Phantom) -> tuple[IntArray, FloatArray]:

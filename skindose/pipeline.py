@@ -21,6 +21,7 @@ from skindose.model import (
     Findings,
     FloatArray,
     Hits,
+    Peak,
     Phantom,
     Placement,
     Procedure,
@@ -28,9 +29,8 @@ from skindose.model import (
     Result,
     Status,
 )
+from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 
-# The display of Ka,r and KAP may be off by this much [IEC 60601-2-43]: true = shown / (1 + e), e within +-0.35.
-DISPLAY_TOLERANCE = 0.35
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
 # Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
@@ -89,10 +89,6 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
     on_body = on_body_fraction(beams, hits, result.phantom)
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    interval = None
-    if dosemap.peak is not None:
-        low, high = 1 / (1 + 0.95 * DISPLAY_TOLERANCE), 1 / (1 - 0.95 * DISPLAY_TOLERANCE)
-        interval = (dosemap.peak.skin_dose_mgy * low, dosemap.peak.skin_dose_mgy * high)
     return replace(
         result,
         placement=placement,
@@ -100,18 +96,34 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
-        peak_interval_mgy=interval,
+        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *factors.assumptions,
-            "Interval and probabilities come from the tolerance of the displayed air kerma alone (+-35 %, "
-            "IEC 60601-2-43); placement and physics are not in them yet.",
+            f"Interval and probabilities: {BASIS}.",
         ),
-        warnings=(*result.warnings, *placement.warnings, *beams.warnings, *factors.warnings, *_missing(result, on_body, beams)),
+        warnings=(
+            *result.warnings,
+            *placement.warnings,
+            *beams.warnings,
+            *factors.warnings,
+            *_doubts(result, dosemap.peak, on_body, beams),
+        ),
     )
+
+
+def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams) -> tuple[str, ...]:
+    """What a physicist would question in the map: events whose beams miss the body, a peak on an arm."""
+    doubts = _missing(result, on_body, beams)
+    if peak is not None and ("arm" in peak.region or "hand" in peak.region):
+        doubts += (
+            "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
+            "was hit instead: compare with --phantom oval, which has no arms.",
+        )
+    return doubts
 
 
 def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ...]:
@@ -129,7 +141,8 @@ def _why_no_map(events: Events) -> str:
     if not len(events):
         return "the report has no irradiation event"
     reasons = Counter(reason for reason in events.unmapped_reason if reason)
-    return "; ".join(f"{reason} ({count} of {len(events)} events)" for reason, count in reasons.most_common())
+    words = [f"{reason} ({count} of {len(events)} events)" for reason, count in reasons.most_common()]
+    return "; ".join(words) or "no event's numbers describe a beam"
 
 
 def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
@@ -143,10 +156,8 @@ def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
     if not chosen:
         return events, {}
     note = f"{len(chosen)} events excluded by the user: {text}."
-    events = replace(
-        events, mapped=mapped, unmapped_reason=tuple(reasons), assumptions=(*events.assumptions, note)
-    )
-    return events, {index: "excluded by the user" for index in chosen}
+    events = replace(events, mapped=mapped, unmapped_reason=tuple(reasons), assumptions=(*events.assumptions, note))
+    return events, dict.fromkeys(chosen, "excluded by the user")
 
 
 def parse_numbers(text: str, count: int) -> set[int]:
@@ -220,11 +231,11 @@ def quantities(result: Result) -> dict[str, Quantity]:
     kerma_gy = units.mgy_to_gy(kerma_mgy) if kerma_mgy else None
     time_min = units.s_to_min(time_s) if time_s else None
     return {
-        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", tolerance=DISPLAY_TOLERANCE)
+        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", tolerance=KERMA_TOLERANCE)
         if peak
         else Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}"),
-        "kar": _quantity(kerma_gy, "Gy", kerma_note, DISPLAY_TOLERANCE),
-        "kap": _quantity(kap, "Gy.cm2", kap_note, DISPLAY_TOLERANCE),
+        "kar": _quantity(kerma_gy, "Gy", kerma_note, KERMA_TOLERANCE),
+        "kap": _quantity(kap, "Gy.cm2", kap_note, KERMA_TOLERANCE),
         "ft": _quantity(time_min, "min", time_note, 0.0),
         **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
     }

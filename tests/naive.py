@@ -9,7 +9,7 @@ import numpy as np
 def hits(beam, vertices, triangles, slabs, split=6):
     """All hits of one beam (dict with source, axis, u, v, field, reference, circular, rotation, origin).
 
-    Returns dict cell -> (distance, cosine, u, v, edge, coverage, paths), and the set of cells within 1e-9 of a decision.
+    Returns dict cell -> (distance, cosine, u, v, edge, coverage, paths), and the cells within 1e-9 of a decision.
     """
     corners = vertices[triangles]
     centroid = corners.mean(axis=1)
@@ -108,7 +108,8 @@ def shadowed(source, ray, own, corners):
         )
     lowest = weights.min(axis=0)
     with np.errstate(invalid="ignore"):
-        meets = (t > 0) & (t < 1 - 1e-9) & (lowest >= 0)
+        outer = n @ ray < 0  # only the outer side of a cell shadows: a closed body is entered before it is left
+        meets = (t > 0) & (t < 1 - 1e-9) & (lowest >= 0) & outer
         near = (t > -1e-9) & (t < 1 + 1e-6) & (np.abs(lowest) < 1e-9)
         near |= (lowest > -1e-9) & ((np.abs(t) < 1e-9) | (np.abs(t - 1) < 1e-6))
     return bool(meets.any()), bool(near.any())

@@ -75,7 +75,12 @@ def plate(side_mm, y_mm, cells=10, centre=(0.0, 0.0), facing=1.0):
     x, z = np.meshgrid(line + centre[0], line + centre[1], indexing="ij")
     vertices = np.stack([x.ravel(), np.full(x.size, y_mm), z.ravel()], axis=1)
     i, j = (k.ravel() for k in np.meshgrid(np.arange(cells), np.arange(cells), indexing="ij"))
-    a, b, c, d = (i * (cells + 1) + j, (i + 1) * (cells + 1) + j, (i + 1) * (cells + 1) + j + 1, i * (cells + 1) + j + 1)
+    a, b, c, d = (
+        i * (cells + 1) + j,
+        (i + 1) * (cells + 1) + j,
+        (i + 1) * (cells + 1) + j + 1,
+        i * (cells + 1) + j + 1,
+    )
     triangles = np.concatenate([np.stack([a, d, b], axis=1), np.stack([b, d, c], axis=1)])
     return vertices, triangles if facing > 0 else triangles[:, ::-1]
 

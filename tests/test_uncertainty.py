@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from close import close
 
 from skindose.uncertainty import interval_95
+from tests.close import close
 
 
 def test_interval_of_the_iec_tolerance():

@@ -9,7 +9,7 @@ import numpy as np
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
 from skindose.geometry.place import isocentres, mean_isocentre, pad_mm
-from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
+from skindose.model import Beams, BoolArray, Events, FloatArray, IntArray, Layer, Placement
 
 # A rotational run is followed in steps of at most this angle.
 STEP_DEG = 2.0
@@ -33,7 +33,7 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     profile says; the table's position and angles bring it to the table; the placement to the patient.
     """
     usable, warnings = _usable(events)
-    event, primary, secondary = _sub_events(events, placement, np.flatnonzero(usable))
+    event, primary, secondary = _sub_events(events, placement, np.flatnonzero(usable).astype(np.int32))
     room = _room_rotation(events, placement, primary, secondary)
     table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
     to_patient = np.swapaxes(placement.rotation, 0, 1) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
@@ -61,7 +61,7 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     )
 
 
-def _usable(events: Events) -> tuple[FloatArray, tuple[str, ...]]:
+def _usable(events: Events) -> tuple[BoolArray, tuple[str, ...]]:
     """Mapped events whose numbers describe a beam; the others are named, never dropped in silence."""
     finite = np.all([np.isfinite(getattr(events, name)) for name in _NEEDED], axis=0)
     distance = np.nan_to_num(events.distance_source_to_reference_point_mm)
@@ -72,9 +72,7 @@ def _usable(events: Events) -> tuple[FloatArray, tuple[str, ...]]:
     return events.mapped & sound, warnings
 
 
-def _sub_events(
-    events: Events, placement: Placement, usable: IntArray
-) -> tuple[IntArray, FloatArray, FloatArray]:
+def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
     """Index, primary and secondary angle of every sub-event; runs are interpolated in the gantry's frame.
 
     There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
@@ -169,7 +167,14 @@ def support(events: Events, settings: Settings) -> tuple[tuple[Layer, ...], Floa
     ]
     layers = [layer for layer in layers if layer.thickness_mm > 0]
     slabs = [
-        (-layer.half_width_mm, layer.half_width_mm, layer.top_mm, layer.top_mm + layer.thickness_mm, -layer.length_mm, 0.0)
+        (
+            -layer.half_width_mm,
+            layer.half_width_mm,
+            layer.top_mm,
+            layer.top_mm + layer.thickness_mm,
+            -layer.length_mm,
+            0.0,
+        )
         for layer in layers
     ]
     return tuple(layers), np.array(slabs, dtype=np.float64).reshape(len(layers), 6)

@@ -43,6 +43,8 @@ def hierarchy(phantom: Phantom) -> Hierarchy:
 def cast(beams: Beams, phantom: Phantom) -> Hits:
     """Which cells each beam lights: inside the field, facing the source, not shadowed by another part of the body.
 
+    A cell shadows with its outer side only: a ray enters a closed body before it leaves it.
+
     A cell whose corners all lie in the field is covered whole; one that the edge crosses by the share of its sampled
     area inside. Shadow, distance, incidence and path through the support are those of the centroid. Hits stand beam by
     beam, within a beam in the hierarchy's order, which depends on the phantom alone.

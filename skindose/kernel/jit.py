@@ -13,10 +13,14 @@ import numpy as np
 from numba import njit
 
 LEAF = 8
+NOWHERE = 1e300  # where boxes without cells are
 BEAM = 30
 HIT = 6
 # A cell that the field's edge crosses is sampled at the centroids of SPLIT x SPLIT equal sub-triangles.
 SPLIT = 6
+# Largest grid of pixels over a field, and room for this many entries per cell of the body in its pixels.
+GRID = 256
+MEMBERS = 16
 # Rays end this share of their length short of the cell, so that rounding does not let it shadow itself.
 RAY_END = 1.0 - 1e-9
 
@@ -70,6 +74,9 @@ def build(vertices, triangles, order):
         for k in range(3):
             boxes[node, k] = min(boxes[2 * node, k], boxes[2 * node + 1, k])
             boxes[node, 3 + k] = max(boxes[2 * node, 3 + k], boxes[2 * node + 1, 3 + k])
+    for node in range(2 * leaves):
+        if boxes[node, 0] > boxes[node, 3]:  # no cells: a point that no segment reaches
+            boxes[node, :] = NOWHERE
     return corners, boxes
 
 
@@ -115,12 +122,12 @@ def _segment_misses_box(ox, oy, oz, ix, iy, iz, boxes, node):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _ray_meets_triangle(ox, oy, oz, dx, dy, dz, c, i):
-    """True where o + t d meets triangle i at 0 < t < RAY_END, from either side [Moeller & Trumbore 1997]."""
+    """True where o + t d meets the outer side of triangle i at 0 < t < RAY_END [Moeller & Trumbore 1997]."""
     e1x, e1y, e1z = c[i, 3] - c[i, 0], c[i, 4] - c[i, 1], c[i, 5] - c[i, 2]
     e2x, e2y, e2z = c[i, 6] - c[i, 0], c[i, 7] - c[i, 1], c[i, 8] - c[i, 2]
     px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
     determinant = e1x * px + e1y * py + e1z * pz
-    if determinant == 0.0:
+    if not determinant > 0.0:  # seen from its inner side, or edge-on
         return False
     sx, sy, sz = ox - c[i, 0], oy - c[i, 1], oz - c[i, 2]
     a = (sx * px + sy * py + sz * pz) / determinant
@@ -136,7 +143,7 @@ def _ray_meets_triangle(ox, oy, oz, dx, dy, dz, c, i):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _shadowed(beam, ray, own, sorted_corners, boxes, stack):
-    """True where any other cell lies between the source and the source + ray."""
+    """True where the outer side of any other cell lies between the source and the source + ray."""
     ox, oy, oz = beam[0], beam[1], beam[2]
     dx, dy, dz = ray[0], ray[1], ray[2]
     ix = 1.0 / dx if dx != 0.0 else 1e300
@@ -179,36 +186,59 @@ def _in_field(beam, x, y, z):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _coverage(beam, corners):
+def _project(beam, corners, i, view):
+    """Cell i as seen from the source, into `view`: bounds of u and v at the reference plane, and its least depth.
+
+    False where a corner is not in front of the source: such a cell has no view.
+    """
+    u0, u1, v0, v1, least = np.inf, -np.inf, np.inf, -np.inf, np.inf
+    for corner in range(0, 9, 3):
+        x, y, z = corners[i, corner] - beam[0], corners[i, corner + 1] - beam[1], corners[i, corner + 2] - beam[2]
+        depth = beam[3] * x + beam[4] * y + beam[5] * z
+        if not depth > 0.0:
+            return False
+        scale = beam[16] / depth
+        u = scale * (beam[6] * x + beam[7] * y + beam[8] * z)
+        v = scale * (beam[9] * x + beam[10] * y + beam[11] * z)
+        u0, u1, v0, v1, least = min(u0, u), max(u1, u), min(v0, v), max(v1, v), min(least, depth)
+    view[0], view[1], view[2], view[3], view[4] = u0, u1, v0, v1, least
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _coverage(beam, corners, i, view, seen):
     """Share of the cell's area inside the field: 1 where its corners are inside, 0 where it lies beyond one edge, else
     sampled. The field is convex, so corners inside mean all inside.
     """
-    inside = 0
-    beyond = np.zeros(4, np.int64)
-    for corner in range(3):
-        x, y, z = corners[3 * corner] - beam[0], corners[3 * corner + 1] - beam[1], corners[3 * corner + 2] - beam[2]
-        u, v, lit = _in_field(beam, x, y, z)
-        inside += lit
-        beyond[0] += u < beam[12]
-        beyond[1] += u > beam[13]
-        beyond[2] += v < beam[14]
-        beyond[3] += v > beam[15]
-    if inside == 3:
+    if seen:
+        if view[1] < beam[12] or view[0] > beam[13] or view[3] < beam[14] or view[2] > beam[15]:
+            return 0.0
+        inside = beam[12] <= view[0] and view[1] <= beam[13] and beam[14] <= view[2] and view[3] <= beam[15]
+        if inside and beam[17] < 0.5:
+            return 1.0
+    corners_inside = 0
+    for corner in range(0, 9, 3):
+        x, y, z = corners[i, corner] - beam[0], corners[i, corner + 1] - beam[1], corners[i, corner + 2] - beam[2]
+        corners_inside += _in_field(beam, x, y, z)[2]
+    if corners_inside == 3:
         return 1.0
-    if beyond.max() == 3:
-        return 0.0
+    return _sampled_coverage(beam, corners, i)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sampled_coverage(beam, corners, i):
+    """Share of the SPLIT^2 sub-triangles' centroids that lie inside the field."""
     count = 0
-    for i in range(SPLIT):
-        for j in range(2 * (SPLIT - i) - 1):
-            # Centroids of the SPLIT^2 sub-triangles, pointing up (even j) and down (odd j), in barycentric coordinates.
-            a = (i + (1.0 if j % 2 == 0 else 2.0) / 3.0) / SPLIT
+    for row in range(SPLIT):
+        for j in range(2 * (SPLIT - row) - 1):
+            # Sub-triangles point up (even j) or down (odd j); barycentric coordinates of their centroids.
+            a = (row + (1.0 if j % 2 == 0 else 2.0) / 3.0) / SPLIT
             b = (j // 2 + (1.0 if j % 2 == 0 else 2.0) / 3.0) / SPLIT
             c = 1.0 - a - b
-            x = c * corners[0] + a * corners[3] + b * corners[6] - beam[0]
-            y = c * corners[1] + a * corners[4] + b * corners[7] - beam[1]
-            z = c * corners[2] + a * corners[5] + b * corners[8] - beam[2]
-            if _in_field(beam, x, y, z)[2]:
-                count += 1
+            x = c * corners[i, 0] + a * corners[i, 3] + b * corners[i, 6] - beam[0]
+            y = c * corners[i, 1] + a * corners[i, 4] + b * corners[i, 7] - beam[1]
+            z = c * corners[i, 2] + a * corners[i, 5] + b * corners[i, 8] - beam[2]
+            count += _in_field(beam, x, y, z)[2]
     return count / (SPLIT * SPLIT)
 
 
@@ -245,10 +275,9 @@ def _layer_path(start, d, length, slab):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _faces_source(beam, ray, normal):
-    """True where the cell lies in front of the source and shows it its outer side."""
-    depth = beam[3] * ray[0] + beam[4] * ray[1] + beam[5] * ray[2]
-    return depth > 0.0 and ray[0] * normal[0] + ray[1] * normal[1] + ray[2] * normal[2] < 0.0
+def _in_front(beam, ray):
+    """True where the end of the ray lies in front of the source."""
+    return beam[3] * ray[0] + beam[4] * ray[1] + beam[5] * ray[2] > 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -283,7 +312,7 @@ def _candidates(beam, boxes, found, stack):
     while top > 0:
         top -= 1
         node = stack[top]
-        if boxes[node, 0] > boxes[node, 3] or _box_outside(boxes[node], planes):
+        if boxes[node, 0] == NOWHERE or _box_outside(boxes[node], planes):
             continue
         if node < leaves:
             stack[top] = 2 * node + 1
@@ -296,34 +325,139 @@ def _candidates(beam, boxes, found, stack):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _pixel(value, low, size, pixels):
+    """Pixel of a coordinate, clamped to the grid."""
+    return min(max(np.int64((value - low) / size), 0), pixels - 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bin_views(beam, view, count, start, members):
+    """Sort the views into the pixels of a grid over the field: view k is in every pixel that its bounding box meets.
+
+    Returns the grid's side in pixels, or 0 where `members` is too small for it. `start` has the first member of each
+    pixel.
+    """
+    pixels = max(1, min(np.int64(np.sqrt(count)), np.int64(np.sqrt(len(start) - 1))))
+    du, dv = (beam[13] - beam[12]) / pixels, (beam[15] - beam[14]) / pixels
+    slack = 1e-9 * beam[16]  # a view reaches this much farther than its corners, against rounding
+    start[: pixels * pixels + 1] = 0
+    for fill in range(2):
+        for k in range(count):
+            i0 = _pixel(view[k, 0] - slack, beam[12], du, pixels)
+            i1 = _pixel(view[k, 1] + slack, beam[12], du, pixels)
+            j0 = _pixel(view[k, 2] - slack, beam[14], dv, pixels)
+            j1 = _pixel(view[k, 3] + slack, beam[14], dv, pixels)
+            for i in range(i0, i1 + 1):
+                for j in range(j0, j1 + 1):
+                    pixel = i * pixels + j
+                    if fill == 1:
+                        members[start[pixel]] = k
+                    start[pixel] += 1
+        if fill == 0:
+            total = 0
+            for pixel in range(pixels * pixels):
+                total, start[pixel] = total + start[pixel], total
+            if total > len(members):
+                return 0
+    for pixel in range(pixels * pixels, 0, -1):
+        start[pixel] = start[pixel - 1]
+    start[0] = 0
+    return pixels
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shadowed_in_view(beam, ray, k, u, v, view, views_of, corners, pixels, start, members):
+    """As `_shadowed` for a ray inside the field: only the views in the ray's pixel can be in its way."""
+    depth = beam[3] * ray[0] + beam[4] * ray[1] + beam[5] * ray[2]
+    i = _pixel(u, beam[12], (beam[13] - beam[12]) / pixels, pixels)
+    j = _pixel(v, beam[14], (beam[15] - beam[14]) / pixels, pixels)
+    slack = 1e-9 * beam[16]
+    for m in range(start[i * pixels + j], start[i * pixels + j + 1]):
+        other = members[m]
+        if other == k or view[other, 4] >= depth:
+            continue
+        if u < view[other, 0] - slack or u > view[other, 1] + slack:
+            continue
+        if v < view[other, 2] - slack or v > view[other, 3] + slack:
+            continue
+        if _ray_meets_triangle(beam[0], beam[1], beam[2], ray[0], ray[1], ray[2], corners, views_of[other]):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _views(beam, leaves, found, sorted_corners, sorted_centroid, sorted_normal, view, views_of, share):
+    """Views of the cells in the found leaves that show the source their outer side, and their shares in the field.
+
+    Returns their number, and whether all of them lie in front of the source.
+    """
+    count = 0
+    all_seen = True
+    ray = np.empty(3)
+    for leaf in range(leaves):
+        first = found[leaf] * LEAF
+        for i in range(first, min(first + LEAF, len(sorted_corners))):
+            for k in range(3):
+                ray[k] = sorted_centroid[i, k] - beam[k]
+            if not ray[0] * sorted_normal[i, 0] + ray[1] * sorted_normal[i, 1] + ray[2] * sorted_normal[i, 2] < 0.0:
+                continue
+            seen = _project(beam, sorted_corners, i, view[count])
+            all_seen = all_seen and seen
+            in_front = seen or _in_front(beam, ray)
+            share[count] = _coverage(beam, sorted_corners, i, view[count], seen) if in_front else 0.0
+            views_of[count] = i
+            count += 1
+    return count, all_seen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def cast(beams, sorted_corners, sorted_centroid, sorted_normal, boxes, slabs):
-    """Hits of each beam: start (beams + 1,), place in Morton order (hits,), rows (hits, HIT + layers)."""
-    start = np.zeros(len(beams) + 1, np.int64)
+    """Hits of each beam: start (beams + 1,), place in Morton order (hits,), rows (hits, HIT + layers).
+
+    Shadows are looked for among the cells of the same pixel of the field, as the source sees them; rays outside the
+    field (to cells cut by its edge), and beams with cells beside or behind the source, go through the hierarchy.
+    """
+    cells = len(sorted_corners)
+    starts = np.zeros(len(beams) + 1, np.int64)
     place = np.empty(1024 * max(1, len(beams)), np.int64)
     rows = np.zeros((len(place), HIT + len(slabs)))
     found = np.empty(len(boxes) // 2, np.int64)
+    view = np.empty((cells, 5))
+    views_of = np.empty(cells, np.int64)
+    share = np.empty(cells)
+    pixel_start = np.empty(GRID * GRID + 1, np.int64)
+    members = np.empty(MEMBERS * cells, np.int64)
     ray = np.empty(3)
     stack = np.empty(64, np.int64)
     n = 0
     for b in range(len(beams)):
         beam = beams[b]
-        leaves_met = _candidates(beam, boxes, found, stack)
-        while len(place) < n + leaves_met * LEAF:
+        leaves = _candidates(beam, boxes, found, stack)
+        count, all_seen = _views(
+            beam, leaves, found, sorted_corners, sorted_centroid, sorted_normal, view, views_of, share
+        )
+        pixels = _bin_views(beam, view, count, pixel_start, members) if all_seen and count > 0 else 0
+        while len(place) < n + count:
             place = np.concatenate((place, np.empty_like(place)))
             rows = np.concatenate((rows, np.zeros_like(rows)))
-        for leaf in range(leaves_met):
-            first = found[leaf] * LEAF
-            for i in range(first, min(first + LEAF, len(sorted_corners))):
-                for k in range(3):
-                    ray[k] = sorted_centroid[i, k] - beam[k]
-                if not _faces_source(beam, ray, sorted_normal[i]):
-                    continue
-                coverage = _coverage(beam, sorted_corners[i])
-                if coverage == 0.0 or _shadowed(beam, ray, i, sorted_corners, boxes, stack):
-                    continue
-                _fill_hit(rows[n], beam, ray, sorted_normal[i], slabs)
-                rows[n, 5] = coverage
-                place[n] = i
-                n += 1
-        start[b + 1] = n
-    return start, place[:n].copy(), rows[:n].copy()
+        for k in range(count):
+            if share[k] == 0.0:
+                continue
+            i = views_of[k]
+            for axis in range(3):
+                ray[axis] = sorted_centroid[i, axis] - beam[axis]
+            u, v, inside = _in_field(beam, ray[0], ray[1], ray[2])
+            if pixels > 0 and inside:
+                dark = _shadowed_in_view(
+                    beam, ray, k, u, v, view, views_of, sorted_corners, pixels, pixel_start, members
+                )
+            else:
+                dark = _shadowed(beam, ray, i, sorted_corners, boxes, stack)
+            if dark:
+                continue
+            _fill_hit(rows[n], beam, ray, sorted_normal[i], slabs)
+            rows[n, 5] = share[k]
+            place[n] = i
+            n += 1
+        starts[b + 1] = n
+    return starts, place[:n].copy(), rows[:n].copy()

@@ -10,6 +10,7 @@ from skindose.normalise.work import Span, Work, where
 
 ANGLE = Span("angle_deg", -360.0, 360.0)
 TILT = Span("angle_deg", -180.0, 180.0)
+EMPTY_END_DEG = 10.0  # a gantry that stood this far away did not end every event at 0
 _POSITIONER = ("primary", "secondary")
 _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cradle_tilt_angle")
 
@@ -20,6 +21,7 @@ def read_angles(work: Work) -> None:
     for which in _POSITIONER:
         for suffix in ("_angle", "_end_angle"):
             _positioner(work, f"positioner_{which}{suffix}", signs[which])
+    _empty_ends(work)
     _rotational(work)
     for which in _POSITIONER:
         column = f"positioner_{which}_angle_deg"
@@ -30,13 +32,29 @@ def read_angles(work: Work) -> None:
 
 
 def _positioner(work: Work, reference: str, sign: int) -> None:
+    """One angle of all events. Beyond 180 degrees a full turn is taken off, but not from runs, whose way it may be."""
     column = f"{reference}_deg"
     work.read(column, reference, ANGLE)
     for event in where(np.abs(work.columns[column]) > 180.0):
-        value = work.columns[column][event]
-        work.put(column, event, wrapped(value), Status.DERIVED)
+        if work.event_type[event] == ROTATIONAL:
+            continue
+        work.put(column, event, wrapped(float(work.columns[column][event])), Status.DERIVED)
         work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
     work.columns[column] = sign * work.columns[column]
+
+
+def _empty_ends(work: Work) -> None:
+    """End angles of events that are no runs are dropped where all of them are 0 though the gantry stood elsewhere."""
+    still = np.array([kind != ROTATIONAL for kind in work.event_type], dtype=np.bool_)
+    for which in _POSITIONER:
+        start, end = (work.columns[f"positioner_{which}_{name}_deg"] for name in ("angle", "end_angle"))
+        given = still & ~np.isnan(end)
+        if not given.any() or np.any(end[given] != 0) or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG:
+            continue
+        for event in where(given):
+            work.put(f"positioner_{which}_end_angle_deg", event, np.nan, Status.MISSING)
+            what = f"positioner {which} end angle is 0 in every event that is no run"
+            work.notes.assume(what, "taken as not reported", event)
 
 
 def wrapped(angle_deg: float) -> float:

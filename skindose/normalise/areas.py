@@ -10,6 +10,8 @@ from skindose.units import convert, mgy_to_gy
 
 AREA = Span("area_mm2", 1.0, 1e6, True)
 AREA_ITEM = "collimated_field_area"
+ROUNDING = 1e-6  # relative; smaller steps come from the conversion of units
+SHOWS_FROM = 4  # different values from which on their step can be seen
 RELIABLE = 0.05  # relative rounding error up to which KAP / air kerma beats a reported size
 
 
@@ -18,9 +20,11 @@ def resolution(values: FloatArray) -> float:
 
     decimals   every value is a multiple of 10^-n
     quanta     the smallest gap between values divides all small values (counts of a meter times a constant)
+
+    Fewer than four different values do not show it: 10 may be 10.000.
     """
     positive = np.unique(values[np.isfinite(values) & (values > 0)])
-    if len(positive) == 0:
+    if len(positive) < SHOWS_FROM:
         return 0.0
     return max(_decimal_step(positive), _quantum(positive))
 
@@ -28,14 +32,14 @@ def resolution(values: FloatArray) -> float:
 def _decimal_step(positive: FloatArray) -> float:
     for digits in range(0, 12):
         scaled = positive * 10.0**digits
-        if np.all(np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1.0, scaled)):
+        if np.all(np.abs(scaled - np.round(scaled)) < 1e-6 + 1e-12 * scaled):
             return float(10.0**-digits)
     return 0.0
 
 
 def _quantum(positive: FloatArray) -> float:
     steps = np.diff(np.concatenate([[0.0], positive]))
-    steps = steps[steps > 1e-6 * positive[-1]]
+    steps = steps[steps > ROUNDING * positive[-1]]
     if len(steps) == 0:
         return 0.0
     step = float(steps.min())

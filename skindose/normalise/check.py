@@ -13,7 +13,7 @@ from skindose.model import Events, FloatArray, Procedure, Status
 from skindose.normalise.areas import kerma_area_mm2
 from skindose.normalise.items import Record
 from skindose.normalise.labels import in_time_order
-from skindose.normalise.notes import split
+from skindose.normalise.notes import percent, split
 from skindose.normalise.work import label
 from skindose.units import convert, mgy_to_gy, mm2_to_cm2
 
@@ -273,7 +273,7 @@ def _statuses(events: Events) -> Iterator[Check]:
     columns: dict[str, list[str]] = {}
     for column, status in events.status.items():
         shares = [(name, float(kerma[status == name].sum()) / total) for name in Status]
-        listed = ", ".join(f"{100 * share:.3g} % {name.name.lower()}" for name, share in shares if share > 0)
+        listed = ", ".join(f"{percent(share)} {name.name.lower()}" for name, share in shares if share > 0)
         columns.setdefault(listed, []).append(column.rsplit("_", 1)[0].replace("_", " "))
     for listed, found in columns.items():
         yield Check("info", "map", f"of the mapped air kerma {listed}: {', '.join(found)}")

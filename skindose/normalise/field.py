@@ -225,13 +225,21 @@ def _detector_side(work: Work, event: int) -> float:
 
 
 def _within_detector(work: Work, event: int, edges: FloatArray) -> FloatArray:
-    """No side longer than the detector's: longer ones are cut about their middle, with a warning."""
-    limit, cut = _detector_side(work, event), edges.copy()
-    for first in (0, 2):
-        low, high = edges[first], edges[first + 1]
-        if high - low > OVERSIZE * limit:
-            middle = (low + high) / 2
-            cut[first : first + 2] = middle - limit / 2, middle + limit / 2
-    if not np.array_equal(cut, edges):
+    """No side longer than the detector's: longer ones are cut about their middle.
+
+    What one side loses the other gains, so that the area stays, as far as the detector reaches; the rest is lost with a
+    warning.
+    """
+    limit = _detector_side(work, event)
+    sides = np.array([edges[1] - edges[0], edges[3] - edges[2]])
+    if np.all(sides <= OVERSIZE * limit):
+        return edges
+    cut = np.where(sides > OVERSIZE * limit, limit, sides)
+    cut = np.where(cut < limit, np.minimum(cut * np.prod(sides) / np.prod(cut), limit), cut)
+    if np.prod(cut) < 0.99 * np.prod(sides):
         work.notes.warn("the field is larger than its detector", "cut to the detector's side", event)
-    return cut
+    else:
+        how = "cut to the detector's side, the other side widened"
+        work.notes.assume("a side of the field is longer than its detector", how, event)
+    middle = np.array([edges[0] + edges[1], edges[2] + edges[3]]) / 2
+    return np.stack([middle - cut / 2, middle + cut / 2], axis=1).ravel()

@@ -63,7 +63,8 @@ class Record:
 
         raises   UnitError naming unit and item: a unit is never guessed
         """
-        return sorted(_converted(self.all(reference), kind))
+        inner = sorted(self.all(reference), key=lambda item: (item.unit, item.values))
+        return sorted(_converted(inner, kind))
 
     def references(self) -> Iterator[str]:
         """What is there, as folded references."""

@@ -56,14 +56,19 @@ def _sentence(key: _Key, events: set[int], air_kerma_mgy: FloatArray) -> str:
     if events:
         total = float(np.nansum(air_kerma_mgy))
         share = float(np.nansum(air_kerma_mgy[sorted(events)])) / total if total > 0 else 0.0
-        text += f" in {len(events)} of {len(air_kerma_mgy)} events ({_percent(share)} of the air kerma)"
+        text += f" in {len(events)} of {len(air_kerma_mgy)} events ({percent(share)} of the air kerma)"
     return f"{text}: {key.how}" if key.how else text
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in words: "100 %", "12.5 %", "under 0.1 %".
+
+    >>> percent(0.125)
+    '12.5 %'
+    """
     if 0 < share < 0.001:
         return "under 0.1 %"
-    return f"{100 * share:.0f} %" if share in (0.0, 1.0) else f"{100 * share:.1f} %"
+    return f"{share:.0%}".replace("%", " %") if share in (0.0, 1.0) else f"{share:.1%}".replace("%", " %")
 
 
 def split(sentence: str) -> tuple[str, str, int | None]:

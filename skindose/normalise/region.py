@@ -31,6 +31,10 @@ REGIONS = (
     "trunk",
 )
 
+_LIMBS = ("arm", "leg")
+_STARTS = re.compile(r"\b\w")
+_BARRED = str.maketrans("øłđ", "old")
+
 
 class Region(NamedTuple):
     """A region, where it comes from, and why in words."""
@@ -81,7 +85,9 @@ def _by_words(texts: list[tuple[str, str]], kinds: tuple[str, ...]) -> Region | 
     for text, where in texts:
         name = region_of_text(text, kinds)
         if name:
-            return Region(name, Status.DERIVED, f"from the {where}: {text}")
+            unsided = name.startswith("right ") and not _first(_plain(text), "sides", ("stems", "whole"))
+            remark = " (side not stated: right is assumed)" if unsided else ""
+            return Region(name, Status.DERIVED, f"from the {where}: {text}{remark}")
     return None
 
 
@@ -94,12 +100,24 @@ def region_of_text(text: str, kinds: tuple[str, ...] = ("stems", "whole")) -> st
     'heart'
     """
     plain = _plain(text)
-    hits = [(found.start(), name) for name, pattern in _patterns(kinds).items() if (found := pattern.search(plain))]
-    name = min(hits)[1] if hits else ""
-    if name in ("arm", "leg"):
-        left, right = (_pattern(_data()["sides"][side]).search(plain) for side in ("left", "right"))
-        return f"{'left' if left and not right else 'right'} {name}"
+    name = _first(plain, "words", kinds)
+    if name in _LIMBS:
+        return f"{_first(plain, 'sides', ('stems', 'whole')) or 'right'} {name}"
     return name
+
+
+def _first(plain: str, table: str, kinds: tuple[str, ...]) -> str:
+    """The entry of a table of words whose word comes first in the text; "" for none."""
+    for start in _STARTS.finditer(plain):
+        for name, entry in _words(table).items():
+            if any(_begins(plain, start.start(), word, kind) for kind in kinds for word in entry.get(kind, ())):
+                return name
+    return ""
+
+
+def _begins(plain: str, start: int, word: str, kind: str) -> bool:
+    end = start + len(word)
+    return plain.startswith(word, start) and (kind != "whole" or not plain[end : end + 1].isalnum())
 
 
 def _target_region(work: Work) -> Region | None:
@@ -122,7 +140,7 @@ def _target_region(work: Work) -> Region | None:
 
 def _of_code(code: Code, side: str) -> str:
     name: str = _data()["codes"].get(code.value.strip(), "")
-    return f"{side} {name}" if name in ("arm", "leg") else name
+    return f"{side} {name}" if name in _LIMBS else name
 
 
 @lru_cache(maxsize=1)
@@ -132,20 +150,23 @@ def _data() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _patterns(kinds: tuple[str, ...]) -> dict[str, re.Pattern[str]]:
-    return {name: _pattern(entry, kinds) for name, entry in _data()["words"].items() if any(map(entry.get, kinds))}
-
-
-def _pattern(entry: dict[str, list[str]], kinds: tuple[str, ...] = ("stems", "whole")) -> re.Pattern[str]:
-    ends = {"stems": "", "hints": "", "whole": r"\b"}
-    words = [rf"\b{re.escape(_plain(word))}{ends[kind]}" for kind in kinds for word in entry.get(kind, ())]
-    return re.compile("|".join(words))
+def _words(table: str) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = _data()[table]
+    return {
+        name: {kind: [_folded(word) for word in words] for kind, words in entry.items()}
+        for name, entry in found.items()
+    }
 
 
 def _plain(text: str) -> str:
-    """Lower case without accents, underscores as spaces, without what is ignored."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("_", " ").casefold())
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).replace("ø", "o")
+    """Folded, with underscores as spaces and without what is ignored."""
+    plain = _folded(text).replace("_", " ")
     for ignored in _data()["ignored"]:
         plain = plain.replace(ignored, " ")
     return plain
+
+
+def _folded(text: str) -> str:
+    """Lower case without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(_BARRED)

@@ -107,10 +107,10 @@ def _compare(work: Work, entry: Totals) -> None:
         summed, allowed = float(np.nansum(values)), int(events.sum()) * resolution(values) / 2
         if np.isnan(total) or abs(total - summed) <= max(TOLERANCE * max(total, summed), allowed):
             continue
-        percent = f" ({100 * (total / summed - 1):+.0f} %)" if summed > 0 else ""
+        excess = f" ({total / summed - 1:+.0%})".replace("%", " %") if summed > 0 else ""
         work.notes.warn(
             f"total {name}{where} in the file, {total * scale:.4g} {unit}, differs from the sum over events, "
-            f"{summed * scale:.4g} {unit}{percent}",
+            f"{summed * scale:.4g} {unit}{excess}",
             "triggers use the larger",
         )
 

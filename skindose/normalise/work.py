@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ class Work:
         values = self.numbers(record, reference, span, event)
         if not values:
             return float("nan")
-        if values[-1] - values[0] > 1e-6 * max(abs(values[0]), abs(values[-1])):
+        if not math.isclose(values[0], values[-1], rel_tol=1e-6):
             self.notes.warn(f"{label(reference)} given more than once, differently", "the median is used", event)
         return values[len(values) // 2]
 

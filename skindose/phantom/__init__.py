@@ -40,7 +40,7 @@ def make(settings: Settings, patient: Patient) -> Phantom:
     name = settings.phantom.strip()
     if settings.pose not in POSES:
         raise SettingsError(f"there is no pose {settings.pose!r}", "pose", f"Choose from: {', '.join(POSES)}.")
-    who = person(settings, patient)
+    who = person(settings, patient, name.lower() if name.lower() in ("male", "female") else None)
     if name.lower() in NAMES:
         return _MAKERS[name.lower()](who)
     path = Path(name).expanduser()
@@ -72,7 +72,8 @@ def _oval(who: Person) -> Phantom:
     from skindose.phantom import shapes
 
     radius = 100.0 * who.girth
-    note = f"an oval trunk of {144 + 2 * radius:.0f} x {2 * radius:.0f} mm with a head, without limbs, stands for the patient"
+    size = f"{144 + 2 * radius:.0f} x {2 * radius:.0f} mm"
+    note = f"an oval trunk of {size} with a head, without limbs, stands for the patient"
     small = cm_to_mm(who.height_cm) < 940.0
     extra = ("trunk and head of the oval phantom keep an adult's length of 940 mm, more than this patient's height",)
     return build("oval", shapes.oval(radius), who, (note, *(extra if small else ())), head_mm=240.0)

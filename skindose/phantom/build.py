@@ -10,8 +10,6 @@ from skindose.phantom.person import Person
 from skindose.phantom.shapes import Shape
 from skindose.units import cm_to_mm
 
-LONGEST_EDGE_MM = 10.0
-"""No edge of a cell on the trunk is longer."""
 NOMINAL_DEPTH_MM = 200.0
 """Depth of the reference adult's trunk, for a phantom without depth."""
 
@@ -31,7 +29,7 @@ def build(
     head_mm       height of the head where the trunk joins it without a neck
     """
     stature = cm_to_mm(who.height_cm) if stature_mm is None else stature_mm
-    vertices, triangles = mesh.refine(*shape, LONGEST_EDGE_MM)
+    vertices, triangles = shape
     measures = mesh.measure(vertices, triangles)
     points, missing = regions.landmarks_mm(vertices, stature, NOMINAL_DEPTH_MM * who.girth)
     edges = dict(regions.LOWER_EDGE)

@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skindose.model import FloatArray, IntArray
+from skindose.model import BoolArray, FloatArray, IntArray
 
 IndexArray = NDArray[np.int64]
+
+LONGEST_EDGE_MM = 10.0
+"""No edge of a cell on head or trunk is longer."""
 
 
 class Measures(NamedTuple):
@@ -58,7 +61,7 @@ def edge_lengths_mm(vertices_mm: FloatArray, triangles: IntArray) -> FloatArray:
 
 
 def half_edges(triangles: IntArray) -> tuple[IndexArray, IndexArray]:
-    """Start and end vertex of the 3 x cells directed edges; edge 3 i + k runs from corner k of cell i to corner k + 1."""
+    """Start and end vertex of the directed edges; edge 3 i + k runs from corner k of cell i to its corner k + 1."""
     corners = np.asarray(triangles, np.int64)
     return corners.ravel(), corners[:, (1, 2, 0)].ravel()
 
@@ -69,7 +72,7 @@ def neighbours(triangles: IntArray) -> IntArray:
     Two cells are neighbours when one runs along the edge forwards and the other backwards, and no third cell has it.
     """
     start, end = half_edges(triangles)
-    key = np.minimum(start, end) * (int(triangles.max()) + 1) + np.maximum(start, end)
+    key = _key(start, end, int(triangles.max()) + 1)
     order = np.argsort(key)
     ordered = key[order]
     same = ordered[1:] == ordered[:-1]  # edge i and i + 1 of the order are one and the same
@@ -91,45 +94,77 @@ def is_closed(triangles: IntArray) -> bool:
     return bool(np.all(np.diff(forward) > 0) and np.array_equal(forward, np.sort(end * size + start)))
 
 
-def refine(vertices_mm: FloatArray, triangles: IntArray, longest_mm: float | FloatArray) -> tuple[FloatArray, IntArray]:
+class Refined(NamedTuple):
+    """vertices_mm, triangles, and `parent` (cells,): the cell that each came from."""
+
+    vertices_mm: FloatArray
+    triangles: IntArray
+    parent: IndexArray
+
+
+def refine(vertices_mm: FloatArray, triangles: IntArray, longest_mm: float | FloatArray) -> Refined:
     """Halve edges until none is longer than `longest_mm`; a closed mesh stays closed, no vertex moves.
 
     longest_mm   one length, or one per cell; of two cells at an edge the smaller counts
+
+    Each round halves the longest edge of every cell that has one too long, which keeps angles from becoming sharp.
     """
+    now = Refined(vertices_mm, triangles, np.arange(len(triangles)))
     limit = np.broadcast_to(np.asarray(longest_mm, np.float64), (len(triangles),))
-    for _ in range(40):
-        split = edge_lengths_mm(vertices_mm, triangles) > limit[:, None]
-        if not split.any():
-            break
-        vertices_mm, triangles, parent = _halve(vertices_mm, triangles, split)
-        limit = limit[parent]
-    return vertices_mm, triangles
+    check = np.flatnonzero(np.isfinite(limit))
+    while len(check):
+        length = edge_lengths_mm(now.vertices_mm, now.triangles[check])
+        longest = length.max(axis=1)
+        split = (length >= longest[:, None]) & (longest > limit[now.parent[check]])[:, None]
+        now, check = _halve(now, check[split.any(axis=1)], split[split.any(axis=1)])
+    return now
 
 
-def _halve(
-    vertices_mm: FloatArray, triangles: IntArray, split: NDArray[np.bool_]
-) -> tuple[FloatArray, IntArray, IndexArray]:
-    """One round of `refine`: new vertices, new triangles, and the old triangle of each new one."""
-    start, end = half_edges(triangles)
-    key = np.minimum(start, end) * len(vertices_mm) + np.maximum(start, end)
-    chosen = np.unique(key[split.ravel()])
+def _halve(now: Refined, cells: IndexArray, split: BoolArray) -> tuple[Refined, IndexArray]:
+    """Halve the chosen edges of some cells, and so their neighbours; also returns which cells are new.
+
+    split   (cells, 3) whether to halve the edge from corner k to corner k + 1
+    """
+    count = len(now.vertices_mm)
+    start, end = half_edges(now.triangles[cells])
+    chosen = np.unique(_key(start, end, count)[split.ravel()])
+    low, high = np.divmod(chosen, count)
+    at_split = np.zeros(count, np.bool_)
+    at_split[low] = at_split[high] = True
+    touched = np.flatnonzero(np.count_nonzero(at_split[now.triangles], axis=1) >= 2)
+    key = _key(*half_edges(now.triangles[touched]), count)
     place = np.minimum(np.searchsorted(chosen, key), len(chosen) - 1)
-    middle = np.where(chosen[place] == key, len(vertices_mm) + place, -1).reshape(-1, 3)
-    low, high = np.divmod(chosen, len(vertices_mm))
-    vertices_mm = np.concatenate([vertices_mm, (vertices_mm[low] + vertices_mm[high]) / 2.0])
-    corners, middle = _turn(np.asarray(triangles, np.int64), middle)
-    pieces, parents = [], []
+    middle = np.where(chosen[place] == key, count + place, -1).reshape(-1, 3)
+    touched, middle = touched[(middle >= 0).any(axis=1)], middle[(middle >= 0).any(axis=1)]
+    pieces, whole = _cut(np.asarray(now.triangles[touched], np.int64), middle)
+    kept = np.ones(len(now.triangles), np.bool_)
+    kept[touched] = False
+    new = Refined(
+        np.concatenate([now.vertices_mm, (now.vertices_mm[low] + now.vertices_mm[high]) / 2.0]),
+        np.concatenate([now.triangles[kept], pieces]).astype(np.int32),
+        np.concatenate([now.parent[kept], now.parent[touched][whole]]),
+    )
+    return new, np.arange(len(now.triangles) - len(touched), len(new.triangles))
+
+
+def _key(start: IndexArray, end: IndexArray, count: int) -> IndexArray:
+    """One number per edge, whatever its direction."""
+    return np.asarray(np.minimum(start, end) * count + np.maximum(start, end))
+
+
+def _cut(corners: IndexArray, middle: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """The pieces of triangles with edges halved at the vertices `middle` (-1: not), and which triangle each is of."""
+    corners, middle = _turn(corners, middle)
+    pieces, whole = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
     for halved, pattern in _PATTERNS.items():
-        cells = np.flatnonzero(np.sum(middle >= 0, axis=1) == halved)
+        cells = np.flatnonzero(np.count_nonzero(middle >= 0, axis=1) == halved)
         points = np.concatenate([corners[cells], middle[cells]], axis=1)
-        for piece in pattern:
-            pieces.append(points[:, piece])
-            parents.append(cells)
-    return vertices_mm, np.concatenate(pieces).astype(np.int32), np.concatenate(parents)
+        pieces += [points[:, piece] for piece in pattern]
+        whole += [cells] * len(pattern)
+    return np.concatenate(pieces), np.concatenate(whole)
 
 
 _PATTERNS: dict[int, tuple[tuple[int, int, int], ...]] = {
-    0: ((0, 1, 2),),
     1: ((0, 3, 2), (3, 1, 2)),
     2: ((3, 1, 4), (0, 3, 4), (0, 4, 2)),
     3: ((0, 3, 5), (3, 1, 4), (5, 4, 2), (3, 4, 5)),

@@ -47,8 +47,8 @@ class Person(NamedTuple):
         }
 
 
-def person(settings: Settings, patient: Patient) -> Person:
-    """The person of these options and this file.
+def person(settings: Settings, patient: Patient, body_sex: str | None = None) -> Person:
+    """The person of these options and this file; `body_sex` is that of a body chosen by name, else None.
 
     A value that is missing, not finite, 0 or beyond belief is the default's, and `assumptions` says so. Where only one
     of height and weight is known and the default does not go with it, the default's body mass index is kept instead.
@@ -57,7 +57,7 @@ def person(settings: Settings, patient: Patient) -> Person:
     height = _known(settings.height_cm, patient.height_cm, HEIGHT_CM, "height", "cm", notes)
     weight = _known(settings.weight_kg, patient.weight_kg, WEIGHT_KG, "weight", "kg", notes)
     age = _known(settings.age, patient.age_years, AGE_YEARS, "age", "years", notes)
-    sex = settings.sex or patient.sex
+    sex = settings.sex or patient.sex or body_sex
     if sex not in ("male", "female"):
         sex = "male"
         notes.append("sex male assumed: neither the file nor an option states it")
@@ -66,9 +66,8 @@ def person(settings: Settings, patient: Patient) -> Person:
     height_cm, weight_kg = _fill(height, weight, notes)
     bmi = body_mass_index(height_cm, weight_kg)
     if not ODD_BMI[0] <= bmi <= ODD_BMI[1]:
-        notes.append(
-            f"height {height_cm:.4g} cm and weight {weight_kg:.4g} kg hardly belong together (body mass index {bmi:.3g} kg/m2)"
-        )
+        pair = f"height {height_cm:.4g} cm and weight {weight_kg:.4g} kg"
+        notes.append(f"{pair} hardly belong together (body mass index {bmi:.3g} kg/m2)")
     return Person(height_cm, weight_kg, sex, age, tuple(notes))
 
 
@@ -83,7 +82,7 @@ def _known(
     """The option, else the file's value if it can be believed, else None."""
     if option is not None:
         return float(option)
-    if stated is None or not math.isfinite(stated) or (stated == 0 and name != "age"):
+    if stated is None or not math.isfinite(stated) or stated == 0:
         return None
     if limits[0] <= stated <= limits[1]:
         return float(stated)

@@ -1,10 +1,10 @@
 """The words for places on the body: the label of each cell, and the landmarks that placement by anatomy aims at.
 
 Heights are fractions of stature, counted from the crown downwards. They are 1 minus the heights of R. Drillis and
-R. Contini, Body Segment Parameters (Office of Vocational Rehabilitation, TR 1166.03, 1966), as reproduced in D. A. Winter,
-Biomechanics and Motor Control of Human Movement, figure 4.1: chin 0.870, shoulder 0.818, hip 0.530, elbow 0.630,
-wrist 0.485, knee 0.285, ankle 0.039; half the breadth of the shoulders 0.129 and of the hips 0.0955. What those do not
-give (heart, liver, lower edge of the thorax) is reasoned from surface anatomy and says so beside its number.
+R. Contini, Body Segment Parameters (Office of Vocational Rehabilitation, TR 1166.03, 1966), as reproduced in
+D. A. Winter, Biomechanics and Motor Control of Human Movement, figure 4.1: chin 0.870, shoulder 0.818, hip 0.530,
+elbow 0.630, wrist 0.485, knee 0.285, ankle 0.039; half the breadth of the shoulders 0.129, of the hips 0.0955. What
+those do not give (heart, liver, lower edge of the thorax) is reasoned from surface anatomy, in words beside its number.
 """
 
 from __future__ import annotations
@@ -28,18 +28,24 @@ NAMES: tuple[str, ...] = (
     *(f"{side} {limb}" for limb in LIMBS for side in SIDES),
 )
 """Every label a cell can have, in the order of their numbers; left is the patient's left."""
+FIRST_LIMB = len(SECTIONS) * len(ASPECTS) * len(SIDES)
+"""Labels below this number lie on head, neck and trunk."""
 
 LOWER_EDGE: Mapping[str, float] = {
     "head": 0.130,  # chin
-    "neck": 0.180,  # shoulder; posteriorly the neck ends a little higher, at the seventh vertebra
+    "neck": 0.170,  # between the seventh cervical vertebra (0.15) and the shoulder (0.18)
     "thorax": 0.320,  # twelfth thoracic vertebra; the costal margin is a little lower at the sides
     "abdomen": 0.410,  # iliac crest
-    "pelvis": 0.530,  # crotch and gluteal fold, 0.06 below the hip joint
+    "pelvis": 0.520,  # crotch and gluteal fold, reasoned: 0.05 below the hip joint
     "thigh": 0.715,  # knee
     "lower leg": 0.950,  # ankle, with the heel
     "foot": 1.0,
 }
 """Where a section ends, below the crown, as a fraction of stature."""
+
+
+HALF_NECK = 0.045
+"""What lies further from the mid-line at the neck's height is shoulder and belongs to the thorax; reasoned."""
 
 
 class Landmark(NamedTuple):
@@ -57,7 +63,7 @@ LANDMARKS: Mapping[str, Landmark] = {
     "heart": Landmark(0.012, 0.260, 0.6),  # two thirds of it left of the mid-line, before the spine, above the xiphoid
     "abdomen": Landmark(0.0, 0.370, 0.5),  # second lumbar vertebra, above the navel (0.40)
     "liver": Landmark(-0.035, 0.315, 0.55),  # right, under the lower ribs
-    "pelvis": Landmark(0.0, 0.455, 0.5),  # middle of iliac crest and crotch is 0.47; bladder and iliac vessels above it
+    "pelvis": Landmark(0.0, 0.465, 0.5),  # middle of iliac crest and crotch
     "trunk": Landmark(0.0, 0.326, 0.5),  # middle of shoulder and hip
     "left arm": Landmark(0.150, 0.370, 0.5),  # elbow, hanging straight down from the shoulder
     "right arm": Landmark(-0.150, 0.370, 0.5),
@@ -76,23 +82,25 @@ def label(
     """(cells,) index into `NAMES` by height, side and aspect.
 
     centroid_mm   (cells, 3) in the patient frame
-    limb          (cells,) 1 + index into `LIMBS` where a cell is known to lie on a limb, 0 elsewhere; without it arms are
-                  not told from the trunk, and legs begin below the pelvis
+    limb          (cells,) 1 + index into `LIMBS` where a cell is known to lie on a limb, 0 elsewhere; without it arms
+                  are not told from the trunk, and legs begin below the pelvis
     lower_edge    as `LOWER_EDGE`, for a body that is divided otherwise
     """
-    limb = _legs_by_height(centroid_mm, stature_mm) if limb is None else limb
+    limb = legs_by_height(centroid_mm, stature_mm) if limb is None else limb
     below = -centroid_mm[:, 2] / stature_mm
     section = np.searchsorted([lower_edge[name] for name in SECTIONS[:-1]], below, side="left")
+    shoulder = np.abs(centroid_mm[:, 0]) > HALF_NECK * stature_mm
+    section[(section == SECTIONS.index("neck")) & shoulder] += 1
     right = centroid_mm[:, 0] < 0
     body = limb == 0
     aspect = np.zeros(len(centroid_mm), np.int64)
     aspect[body] = _aspect(centroid_mm[body], stature_mm)
     trunk = (section * len(ASPECTS) + aspect) * 2 + right
-    first_limb = len(SECTIONS) * len(ASPECTS) * 2
-    return np.where(body, trunk, first_limb + (limb.astype(np.int64) - 1) * 2 + right).astype(np.uint8)
+    return np.where(body, trunk, FIRST_LIMB + (limb.astype(np.int64) - 1) * 2 + right).astype(np.uint8)
 
 
-def _legs_by_height(centroid_mm: FloatArray, stature_mm: float) -> ByteArray:
+def legs_by_height(centroid_mm: FloatArray, stature_mm: float) -> ByteArray:
+    """(cells,) 1 + index into `LIMBS` for thigh, lower leg and foot by height alone, 0 above them."""
     below = -centroid_mm[:, 2] / stature_mm
     limb = np.zeros(len(centroid_mm), np.uint8)
     for name in ("thigh", "lower leg", "foot"):

@@ -1,18 +1,20 @@
 """Bodies in closed form: plane, elliptic cylinder, and an oval trunk with a head.
 
 A body is a stack of rings from the crown downwards. A ring is a closed curve around the body's axis, sampled evenly;
-neighbouring rings are joined by a strip of triangles. All stand in the patient frame: crown at z = 0, the most posterior
-point at y = 0, the body at y <= 0 and z <= 0.
+neighbouring rings are joined by a strip of triangles. All stand in the patient frame: crown at z = 0, the most
+posterior point at y = 0, the body at y <= 0 and z <= 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from skindose.model import FloatArray, IntArray
+from skindose.phantom import mesh
 
 STEP_MM = 8.0
 """Longest step along a ring; with `ROW_MM` the oblique edges are 8.06 mm, below the 10 mm asked for."""
@@ -60,7 +62,7 @@ def cylinder(half_width_mm: float = 172.0, half_depth_mm: float = 100.0, length_
     """A closed elliptic cylinder with its axis along z; volume pi x half width x half depth x length."""
     outline = ellipse(half_width_mm, half_depth_mm, -half_depth_mm)
     count = _around(outline)
-    stack = [_ring(outline, z, count, row) for row, z in enumerate(_rows(0.0, -length_mm))]
+    stack = _tube(outline, _rows(0.0, -length_mm), count)
     return _close(_cap(stack[0], up=True) + stack[1:-1] + _cap(stack[-1], up=False))
 
 
@@ -76,18 +78,17 @@ def oval(
 
     radius_mm, flat_width_mm    of the trunk: a flat front and back joined by half-cylinders
     head_radius_mm              the head lies on the back like the trunk: most posterior point at y = 0
-    shoulder_mm                 drop of the shoulders from the head to the trunk's full width, part of the trunk's height;
-                                above 0, so that the surface stays simple where the head is deeper than the trunk
+    shoulder_mm                 drop of the shoulders from the head to the trunk's full width, part of the trunk's
+                                height; above 0: the surface stays simple where the head is deeper than the trunk
     """
     trunk, head = stadium(radius_mm, flat_width_mm), ellipse(head_radius_mm, head_radius_mm, -head_radius_mm)
     count = max(_around(trunk), _around(head))
     neck, bottom = -head_height_mm, -head_height_mm - trunk_height_mm
-    stack: list[Ring] = [_ring(head, z, count, row) for row, z in enumerate(_rows(0.0, neck))]
+    stack = _tube(head, _rows(0.0, neck), count)
     share = np.linspace(0.0, 1.0, _pieces(_gap(head, trunk), CAP_ROW_MM) + 1)[1:-1]
     for part in share:
         stack.append(_ring(_blend(head, trunk, float(part)), neck - shoulder_mm * float(part), count, len(stack)))
-    for z in _rows(neck - shoulder_mm, bottom):
-        stack.append(_ring(trunk, z, count, len(stack)))
+    stack += _tube(trunk, _rows(neck - shoulder_mm, bottom), count, len(stack))
     return _close(_cap(stack[0], up=True) + stack[1:-1] + _cap(stack[-1], up=False))
 
 
@@ -161,6 +162,17 @@ def _ring(outline: Outline, z_mm: float, count: int, row: int) -> Ring:
     return Ring(np.column_stack([xy, np.full(count, z_mm)]), t)
 
 
+def _tube(outline: Outline, heights: list[float], count: int, first_row: int = 0) -> list[Ring]:
+    """Rings of one outline at several heights."""
+    kinds = [_ring(outline, 0.0, count, row) for row in (0, 1)]
+    rings = []
+    for row, z in enumerate(heights, first_row):
+        points = kinds[row % 2].points_mm.copy()
+        points[:, 2] = z
+        rings.append(Ring(points, kinds[row % 2].t))
+    return rings
+
+
 def _cap(rim: Ring, up: bool) -> list[Ring]:
     """The rim and the ever smaller rings inside it down to the centre, from above: the flat end of a stack."""
     centre = np.append(rim.points_mm[:, :2].mean(axis=0), rim.points_mm[0, 2])
@@ -186,13 +198,24 @@ def _along(rim: Ring, t: FloatArray, centre: FloatArray) -> FloatArray:
 
 def _close(stack: Sequence[Ring]) -> Shape:
     """One surface from a stack of rings, the topmost first; both ends are single points."""
-    offset = np.cumsum([0] + [len(ring.t) for ring in stack])
-    strips = [_strip(stack[k].t, stack[k + 1].t, int(offset[k]), int(offset[k + 1])) for k in range(len(stack) - 1)]
-    return Shape(np.concatenate([ring.points_mm for ring in stack]), np.concatenate(strips).astype(np.int32))
+    first = np.cumsum([0] + [len(ring.t) for ring in stack])
+    known: dict[tuple[float, ...], IntArray] = {}
+    strips = []
+    for k, (upper, lower) in enumerate(pairwise(stack)):
+        kind = (len(upper.t), len(lower.t), float(upper.t[0]), float(lower.t[0]))
+        if kind not in known:
+            known[kind] = _strip(upper.t, lower.t)
+        strips.append(known[kind] + first[k])
+    points = np.concatenate([ring.points_mm for ring in stack])
+    finer = mesh.refine(points, np.concatenate(strips).astype(np.int32), mesh.LONGEST_EDGE_MM)
+    return Shape(finer.vertices_mm, finer.triangles)
 
 
-def _strip(upper: FloatArray, lower: FloatArray, first_upper: int, first_lower: int) -> IntArray:
-    """Triangles between two rings: walking around both, the ring whose next edge has its middle first moves on."""
+def _strip(upper: FloatArray, lower: FloatArray) -> IntArray:
+    """Triangles between two rings, whose points are numbered one after the other.
+
+    Walking around both, the ring whose next edge has its middle first moves on.
+    """
     n, m = len(upper), len(lower)
     middle_upper = upper + 0.5 / n
     middle_lower = lower + 0.5 / m
@@ -200,9 +223,9 @@ def _strip(upper: FloatArray, lower: FloatArray, first_upper: int, first_lower: 
     if n > 1:  # a triangle on each upper edge, its tip the lower point reached by then
         k = np.arange(n)
         tip = np.searchsorted(middle_lower, middle_upper, side="left") % m
-        parts.append(np.stack([first_upper + k, first_upper + (k + 1) % n, first_lower + tip], axis=1))
+        parts.append(np.stack([k, (k + 1) % n, n + tip], axis=1))
     if m > 1:  # and one on each lower edge
         k = np.arange(m)
         tip = np.searchsorted(middle_upper, middle_lower, side="right") % n
-        parts.append(np.stack([first_lower + (k + 1) % m, first_lower + k, first_upper + tip], axis=1))
+        parts.append(np.stack([n + (k + 1) % m, n + k, tip], axis=1))
     return np.concatenate(parts)

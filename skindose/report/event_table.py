@@ -112,7 +112,7 @@ def _one(value: float) -> str:
 
 
 def _filter(cu_mm: float, al_mm: float) -> str:
-    parts = [f"{_one(value)} {name}" for value, name in ((cu_mm, "Cu"), (al_mm, "Al")) if value > 0]
+    parts = [f"{value:.3g} {name}" for value, name in ((cu_mm, "Cu"), (al_mm, "Al")) if value > 0]
     if parts:
         return " + ".join(parts)
     return "none" if math.isfinite(cu_mm) or math.isfinite(al_mm) else NO_VALUE
@@ -120,11 +120,11 @@ def _filter(cu_mm: float, al_mm: float) -> str:
 
 def _angles(primary_deg: float, secondary_deg: float, primary_end_deg: float, secondary_end_deg: float) -> str:
     """As the cath lab says it: positive primary is LAO, positive secondary is cranial (DICOM)."""
-    start = f"{_angle(primary_deg, 'LAO', 'RAO')} {_angle(secondary_deg, 'CRA', 'CAU')}"
+    start = f"{_angle(primary_deg, 'LAO', 'RAO')}, {_angle(secondary_deg, 'CRA', 'CAU')}"
     moved = (primary_end_deg - primary_deg, secondary_end_deg - secondary_deg)
     if not any(math.isfinite(by) and abs(by) >= 1 for by in moved):
         return start
-    return f"{start} to {_angle(primary_end_deg, 'LAO', 'RAO')} {_angle(secondary_end_deg, 'CRA', 'CAU')}"
+    return f"{start} to {_angle(primary_end_deg, 'LAO', 'RAO')}, {_angle(secondary_end_deg, 'CRA', 'CAU')}"
 
 
 def _angle(value_deg: float, positive: str, negative: str) -> str:

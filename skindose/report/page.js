@@ -83,17 +83,7 @@
       : { len: 0.72, x: 1, xanchor: "right" })
   };
 
-  function words(items, size) {
-    return {
-      type: "scatter3d", mode: "text", hoverinfo: "skip", showlegend: false,
-      x: items.map(function (item) { return item.at_mm[0]; }),
-      y: items.map(function (item) { return item.at_mm[1]; }),
-      z: items.map(function (item) { return item.at_mm[2]; }),
-      text: items.map(function (item) { return item.text; }), textfont: { size: size, color: "#1c1f24" }
-    };
-  }
-
-  var traces = [body, words(data.labels, 18)];
+  var traces = [body];
   if (data.peak_mark_mm) {
     traces.push({
       type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false,
@@ -112,6 +102,17 @@
   }
   for (var v = 0; v < vertices.length; v += 3) grow([vertices[v], vertices[v + 1], vertices[v + 2]]);
   data.labels.forEach(function (label) { grow(label.at_mm); });
+
+  /* L, R, front ...: a view shows those that stand beside the body, not before it. */
+  function labels(name) {
+    return data.labels.map(function (label) {
+      return {
+        x: label.at_mm[0], y: label.at_mm[1], z: label.at_mm[2], text: label.text, showarrow: false,
+        visible: data.views[name].eye[label.axis] === 0, font: { size: 16, color: "#1c1f24" }
+      };
+    });
+  }
+
   var VISIBLE = 1.9; /* of the 2 units that plotly shows from top to bottom */
   var longest = Math.max(high[0] - low[0], high[1] - low[1], high[2] - low[2]);
 
@@ -139,7 +140,7 @@
     scene: {
       xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", domain: { x: NARROW ? [0, 1] : [0, 0.9], y: NARROW ? [0.16, 1] : [0, 1] }, dragmode: "orbit",
       aspectratio: ratio(data.first_view),
-      camera: camera(data.first_view)
+      camera: camera(data.first_view), annotations: labels(data.first_view)
     }
   };
 
@@ -150,10 +151,21 @@
   buttons.forEach(function (button) {
     button.addEventListener("click", function () {
       var name = button.dataset.view;
-      Plotly.relayout(plot, { "scene.camera": camera(name), "scene.aspectratio": ratio(name) });
+      Plotly.relayout(plot, {
+        "scene.camera": camera(name), "scene.aspectratio": ratio(name), "scene.annotations": labels(name)
+      });
       press(name);
     });
   });
+
+  /* Paper is narrower than a screen: the drawn map is scaled, not cut. */
+  var PAPER_WIDTH_PX = 690;
+  window.addEventListener("beforeprint", function () {
+    var width = plot.clientWidth;
+    plot.style.width = width + "px";
+    plot.style.zoom = String(Math.min(1, PAPER_WIDTH_PX / width));
+  });
+  window.addEventListener("afterprint", function () { plot.style.width = plot.style.zoom = ""; });
 
   function failed(reason) {
     plot.textContent = "The map cannot be drawn here: " + reason + ". The file dosemap.vtp has it too.";

@@ -26,6 +26,7 @@ from skindose.report.summary import summary
 from skindose.report.wording import say
 
 _LABEL_GAP_MM = 60.0  # labels stand this far off the body
+_SIDES = (("L", 0, 1, 1), ("R", 0, 0, -1), ("back", 1, 1, 1), ("front", 1, 0, -1), ("head", 2, 1, 1))
 _PEAK_LIFT_MM = 15.0  # the mark of the peak floats over the skin, or the skin hides part of it
 
 
@@ -92,15 +93,14 @@ def _first_view(phantom: Phantom, peak: Peak | None) -> str:
 
 
 def _labels(phantom: Phantom) -> list[dict[str, Any]]:
-    """The patient's left and right, and where his head is: what a viewer must never guess."""
+    """The patient's sides, a little off the body: what a viewer must never guess. `axis` is the one they stand on."""
     low, high = phantom.vertices_mm.min(axis=0), phantom.vertices_mm.max(axis=0)
-    middle = (low + high) / 2
-    places = {
-        "L": (high[0] + _LABEL_GAP_MM, middle[1], middle[2]),
-        "R": (low[0] - _LABEL_GAP_MM, middle[1], middle[2]),
-        "head": (middle[0], middle[1], high[2] + _LABEL_GAP_MM),
-    }
-    return [{"text": text, "at_mm": [round(float(x), 1) for x in place]} for text, place in places.items()]
+    labels = []
+    for text, axis, end, sign in _SIDES:
+        place = (low + high) / 2
+        place[axis] = (low, high)[end][axis] + sign * _LABEL_GAP_MM
+        labels.append({"text": text, "axis": axis, "at_mm": [round(float(x), 1) for x in place]})
+    return labels
 
 
 def _peak_mark(phantom: Phantom, peak: Peak | None) -> list[float] | None:

@@ -100,7 +100,7 @@ def _what_went_in(result: Result) -> dict[str, Any]:
             "study_instance_uid": header.study_instance_uid or None,
             "station": header.station or None,
         },
-        "patient": asdict(header.patient),
+        "patient": _patient(result),
         "device": {
             "manufacturer": header.manufacturer or None,
             "model": header.model or None,
@@ -108,6 +108,18 @@ def _what_went_in(result: Result) -> dict[str, Any]:
         },
         "profile": {"name": machine.profile, "status": machine.profile_status},
     }
+
+
+def _patient(result: Result) -> dict[str, Any]:
+    """What was known of the patient: an option where one was given, else the file; None is not stated."""
+    settings = result.settings
+    given = {
+        "height_cm": settings.height_cm,
+        "weight_kg": settings.weight_kg,
+        "sex": settings.sex,
+        "age_years": settings.age,
+    }
+    return asdict(result.procedure.header.patient) | {key: value for key, value in given.items() if value is not None}
 
 
 def _how_it_was_computed(result: Result) -> dict[str, Any]:

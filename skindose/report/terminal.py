@@ -69,7 +69,9 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
         "Maker's estimate": _or_none(summary["vendor_peak_mgy"], format_dose_mgy),
         "Ka,r": _total_words(totals["air_kerma_mgy"], format_dose_mgy),
         "KAP": _total_words(totals["kap_gycm2"], lambda value: format_quantity(value, "Gy.cm2")),
-        "Fluoroscopy time": _total_words(totals["fluoro_time_s"], lambda value: format_quantity(s_to_min(value), "min")),
+        "Fluoroscopy time": _total_words(
+            totals["fluoro_time_s"], lambda value: format_quantity(s_to_min(value), "min")
+        ),
         "Events": f"{totals['events']}, of them {totals['events_mapped']} on the map",
         "Kerma on the map": _or_none(totals["air_kerma_mapped_fraction"], "{:.1%}".format),
         "KAP on the body": _or_none(totals["kap_on_patient_fraction"], "{:.1%}".format),
@@ -108,7 +110,9 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     signed = summary["trigger_set"]["signed_by"]
-    title = f"Triggers: {summary['trigger_set']['preset']}" + ("" if signed else ", levels not yet signed by this site's physicist")
+    title = f"Triggers: {summary['trigger_set']['preset']}" + (
+        "" if signed else ", levels not yet signed by this site's physicist"
+    )
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("rule", "quantity", "value", "level", "fired", "probability"):
         table.add_column(column)
@@ -176,4 +180,18 @@ def print_rules(title: str, rows: Iterable[Any]) -> None:
         level = f"{row.comparison} {format_quantity(row.level, row.unit)}"
         step = f"+{format_quantity(row.step, row.unit)}" if row.step else ""
         table.add_row(row.rule, row.kind, row.quantity, level, step, row.provenance, row.conditions, row.source)
+    console().print(table)
+
+
+def print_checks(name: str, checks: Sequence[Any]) -> None:
+    """What `skindose check` found in one file."""
+    from rich.table import Table
+
+    table = Table(title=printable(name), title_justify="left", title_style="bold", show_lines=False)
+    for column in ("", "about", "finding", "what follows for the map"):
+        table.add_column(column)
+    marks = {"problem": "!!", "warning": "!", "note": "-", "info": ""}
+    for check in checks:
+        words = (marks.get(check.severity, ""), check.topic, check.sentence, check.consequence)
+        table.add_row(*map(printable, words), style="bold" if check.severity == "problem" else None)
     console().print(table)

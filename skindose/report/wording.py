@@ -7,7 +7,7 @@ from typing import Any
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
-from skindose.units import mgy_to_gy, s_to_min
+from skindose.units import gy_to_mgy, mgy_to_gy, s_to_min
 
 Facts = dict[str, Any]
 Rows = list[tuple[str, str]]
@@ -21,7 +21,7 @@ def say(facts: Facts) -> dict[str, Any]:
 
     facts    what `summary.summary` returns
     """
-    peak = facts["peak"]
+    peak, phantom = facts["peak"], facts["phantom"]
     return {
         "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
         "subtitle": _subtitle(facts),
@@ -36,7 +36,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "shares": _shares(facts["totals"]),
         "placement": _placement(facts),
         "provenance": _provenance(facts),
-        "map_note": f"{facts['phantom']['name']}, {facts['phantom']['cells']} cells; the blue ring is the peak; L and R are the patient's",
+        "map_note": f"{phantom['name']}, {phantom['cells']} cells; blue ring: the peak; L and R: the patient's",
     }
 
 
@@ -53,8 +53,9 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
     """(kind, first words, text) of what must be read before the number."""
     banners = []
     if not facts["peak"]:
+        name = "No dose on the skin:" if facts["regions"] else "No dose map:"
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
-        banners.append(("strong", "No dose map:", why))
+        banners.append(("strong", name, why))
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
@@ -118,24 +119,33 @@ def _signed(trigger_set: Facts) -> str:
     return f"{trigger_set['preset']}, levels not yet signed by this site's physicist"
 
 
-def _urgency(finding: Facts) -> int:
-    """What fired stands first, then what could not be evaluated; otherwise the rules' own order."""
-    return 0 if finding["fired"] else 1 if finding["fired"] is None else 2
+def _urgency(finding: Facts) -> tuple[int, int]:
+    """What fired stands first, then what could not be evaluated; in each what starts follow-up; then in rule order."""
+    return _CLASSES.index(_class(finding)), finding["kind"] == "intraprocedure"
 
 
-_KINDS = ("fired", "open", "calm")  # by urgency
+_CLASSES = ("fired", "open", "calm")
+
+
+def _class(finding: Facts) -> str:
+    return "fired" if finding["fired"] else "open" if finding["fired"] is None else "calm"
+
+
+def _value(value: float | None, unit: str) -> str:
+    """A quantity or level; doses as everywhere on the page."""
+    return format_dose_mgy(gy_to_mgy(value)) if value is not None and unit == "Gy" else format_quantity(value, unit)
 
 
 def _trigger(finding: Facts) -> dict[str, Any]:
     quantity, chance = finding["quantity"], finding["probability"]
     kind = "" if finding["kind"] == "trigger" else f"{finding['kind']} rule"
     return {
-        "kind": _KINDS[_urgency(finding)],
+        "kind": _class(finding),
         "state": _state(finding),
         "quantity": QUANTITIES[quantity].words if quantity in QUANTITIES else words(quantity),
         "remarks": [text for text in (finding["reason"], finding["note"]) if text],
-        "value": format_quantity(finding["value"], finding["unit"]),
-        "level": format_quantity(finding["level"], finding["unit"]),
+        "value": _value(finding["value"], finding["unit"]),
+        "level": _value(finding["level"], finding["unit"]),
         "probability": NO_VALUE if chance is None else _percent(chance),
         "rule": finding["rule"],
         "source": _joined((kind, finding["source"], finding["provenance"] and words(finding["provenance"])), "; ", ""),
@@ -189,18 +199,21 @@ def _difference(reported: float | None, summed: float | None) -> str:
     """Of the sum from the reported total, in percent."""
     if not reported or summed is None:
         return NO_VALUE
-    return f"{100 * (summed / reported - 1):+.1f} %".replace("-", "\u2212")
+    text = f"{100 * (summed / reported - 1):+.1f} %"
+    return "0.0 %" if text in ("+0.0 %", "-0.0 %") else text.replace("-", "\u2212")
 
 
 def _shares(totals: Facts) -> str:
     text = f"{totals['events_mapped']} of {totals['events']} events are in the map"
     if totals["air_kerma_mapped_fraction"] is not None:
-        text += f", with {three_digits(100 * totals['air_kerma_mapped_fraction'])} % of the air kerma"
+        text += f", with {_share(totals['air_kerma_mapped_fraction'])} of the air kerma"
     if totals["kap_on_patient_fraction"] is not None:
-        text += (
-            f"; {three_digits(100 * totals['kap_on_patient_fraction'])} % of their kerma-area product meets the body"
-        )
+        text += f"; {_share(totals['kap_on_patient_fraction'])} of their kerma-area product meets the body"
     return f"{text}."
+
+
+def _share(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
 # --- Placement, body, provenance

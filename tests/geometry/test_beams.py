@@ -22,7 +22,14 @@ def cast_one(row, settings=None, orientation="", made_up=None):
 
 @pytest.mark.parametrize(
     ("primary", "secondary", "towards"),
-    [(0, 0, (0, -1, 0)), (90, 0, (1, 0, 0)), (-90, 0, (-1, 0, 0)), (180, 0, (0, 1, 0)), (0, 90, (0, 0, 1)), (0, -90, (0, 0, -1))],
+    [
+        (0, 0, (0, -1, 0)),
+        (90, 0, (1, 0, 0)),
+        (-90, 0, (-1, 0, 0)),
+        (180, 0, (0, 1, 0)),
+        (0, 90, (0, 0, 1)),
+        (0, -90, (0, 0, -1)),
+    ],
 )
 def test_direction_from_focal_spot_to_detector(primary, secondary, towards):
     made, _ = cast_one({"positioner_primary_angle_deg": primary, "positioner_secondary_angle_deg": secondary})
@@ -60,7 +67,9 @@ def test_source_and_isocentre_of_a_pa_beam():
 
 def test_rotations_of_the_table():
     left, down, head = np.eye(3)
-    close(table_rotation(90.0, 0.0, 0.0) @ head, left, atol=1e-12, because="clockwise from above: the head end goes left")
+    close(
+        table_rotation(90.0, 0.0, 0.0) @ head, left, atol=1e-12, because="clockwise from above: the head end goes left"
+    )
     close(table_rotation(0.0, 90.0, 0.0) @ head, -down, atol=1e-12, because="head up is positive")
     close(table_rotation(0.0, 0.0, 90.0) @ left, -down, atol=1e-12, because="left side up is positive")
 
@@ -111,7 +120,9 @@ def test_angles_relative_to_the_patient_enter_at_the_same_place_whatever_the_ori
 def test_an_actual_orientation_turns_the_patient_and_leaves_the_beam_in_the_room():
     made, placement = cast_one({}, Settings(orientation="hfp"), orientation="hfs")
     assert (placement.orientation_registered, placement.orientation_actual) == ("hfs", "hfp")
-    close(made.axis[0], (0, 1, 0), atol=1e-12, because="the tube is below, the patient prone: the beam enters his front")
+    close(
+        made.axis[0], (0, 1, 0), atol=1e-12, because="the tube is below, the patient prone: the beam enters his front"
+    )
     close(placement.rotation @ made.axis[0], (0, -1, 0), atol=1e-12, because="upwards in the room")
 
 

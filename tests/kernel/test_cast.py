@@ -32,7 +32,7 @@ def rows_of(hits, b):
 
 
 def random_scene(seed):
-    """Lumps of random triangles, some degenerate, and beams of every kind, one with its source on a plane of the mesh."""
+    """Lumps of random triangles, some degenerate, and beams of every kind; one source lies on a plane of the mesh."""
     rng = np.random.default_rng(seed)
     ball = scenes.sphere(60.0, rng.normal(0, 30, 3), 2)
     soup = rng.normal(0, 80, (60, 3, 3))
@@ -53,7 +53,9 @@ def random_scene(seed):
                 "circular": bool(rng.random() < 0.3),
             }
         )
-    rows.append({"source": (300.0, -90.0, 0.0), "axis": (-1.0, 0.0, 0.0), "field": (-99, 99, -99, 99), "reference": 300.0})
+    rows.append(
+        {"source": (300.0, -90.0, 0.0), "axis": (-1.0, 0.0, 0.0), "field": (-99, 99, -99, 99), "reference": 300.0}
+    )
     rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     return mesh, scenes.beams(rows, SLABS, rotation * np.sign(np.linalg.det(rotation)), rng.normal(0, 50, 3))
 
@@ -95,7 +97,9 @@ def test_a_convex_body_never_shadows_a_cell_that_faces_the_source():
 def test_a_plate_shadows_exactly_its_central_projection():
     near, far = scenes.plate(100.0, 200.0, 10), scenes.plate(600.0, 0.0, 61)
     mesh = scenes.phantom(*scenes.join(near, far))
-    beams = scenes.beams([{"source": (0, 500, 0), "axis": (0, -1, 0), "field": (-300, 300, -300, 300), "reference": 500.0}])
+    beams = scenes.beams(
+        [{"source": (0, 500, 0), "axis": (0, -1, 0), "field": (-300, 300, -300, 300), "reference": 500.0}]
+    )
     hits = cast(beams, mesh)
     lit = np.zeros(len(mesh.triangles), dtype=bool)
     lit[hits.cell] = True
@@ -110,7 +114,9 @@ def test_a_plate_shadows_exactly_its_central_projection():
 def test_fluence_through_a_closed_surface_is_the_beams():
     mesh = scenes.phantom(*scenes.sphere(100.0, subdivisions=5))
     half = 40.0
-    beams = scenes.beams([{"source": (0, 700, 0), "axis": (0, -1, 0), "field": (-half, half, -half, half), "reference": 600.0}])
+    beams = scenes.beams(
+        [{"source": (0, 700, 0), "axis": (0, -1, 0), "field": (-half, half, -half, half), "reference": 600.0}]
+    )
     hits = cast(beams, mesh)
     got = np.sum(mesh.area_mm2[hits.cell] * hits.cos_incidence / hits.distance_mm**2 * hits.coverage)
     want = 4 * np.arcsin((half / np.hypot(half, 600.0)) ** 2)  # solid angle of a square pyramid

@@ -5,13 +5,13 @@ import math
 import random
 
 import pytest
-from close import close
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skindose.model import Quantity
 from skindose.triggers import Context, evaluate, load, names, probability
 from skindose.triggers.rules import QUANTITIES, parse
+from tests.close import close
 
 UNITS = {name: kind.unit for name, kind in QUANTITIES.items()}
 
