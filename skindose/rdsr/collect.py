@@ -73,12 +73,17 @@ def event_key(event: Item) -> str:
 def once_each(events: Sequence[Item], warnings: list[str]) -> tuple[Item, ...]:
     """Each irradiation once: of repeated ones the one that says most, the later at a tie; all without a UID."""
     best: dict[object, Item] = {}
+    differing: set[object] = set()
     for number, event in enumerate(events):
         key: object = event_key(event) or number
+        if event != best.get(key, event):
+            differing.add(key)
         if key not in best or said(event) >= said(best[key]):
             best[key] = event
     if len(best) < len(events):
         warnings.append(f"{len(events) - len(best)} irradiation events stand twice (same UID); each is counted once.")
+    if differing:
+        warnings.append(f"{len(differing)} irradiation events stand twice and differ; the one that says more is counted.")
     if nameless := sum(not event_uid(event) for event in best.values()):
         warnings.append(f"{nameless} irradiation events have no UID; each is counted.")
     return tuple(best.values())

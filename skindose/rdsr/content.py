@@ -78,7 +78,9 @@ class Content:
     def warnings(self) -> list[str]:
         """What was no number, one sentence for each concept."""
         return [
-            f"{concept}: {count} {'value is' if count == 1 else 'values are'} {what}; taken as missing."
+            one_line(
+                f"{concept:.60}: {count} {'value is' if count == 1 else 'values are'} {what:.40}; taken as missing."
+            )
             for (concept, what), count in self._odd.items()
         ]
 
@@ -135,12 +137,16 @@ class Content:
     def _number(self, entry: DataSet, concept: Code) -> tuple[tuple[float, ...], str, str]:
         """Numbers, unit and the text that was no number. Several measured values, or a backslash list in one."""
         measured = entry.get(0x0040A300)
-        measured = measured if isinstance(measured, list) else []
+        measured = measured if isinstance(measured, list) else [entry]  # else some write the value into the item
         unit = ""
         written: list[str] = []
         for part in measured:
             code = self.code(part, 0x004008EA)
-            unit = unit or (code.value if code else "")
+            own = code.value if code else ""
+            if unit and own and own != unit:
+                self._odd[concept.meaning or concept.value, f"in a second unit, {own}"] += 1
+                continue
+            unit = unit or own
             written += (piece.strip() for piece in self.text(part, 0x0040A30A).split("\\"))
         qualifier = self.code(entry, 0x0040A301)
         if qualifier and qualifier.value in _NO_NUMBER:
@@ -163,6 +169,11 @@ class Content:
         else:
             odd.append(piece)
             self._odd[concept, "not finite"] += 1
+
+
+def one_line(text: str) -> str:
+    """Text that can be printed in a line: without control characters and doubled blanks."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _kind(entry: DataSet) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from skindose.model import Header, Item, Patient
-from skindose.rdsr.content import Content
+from skindose.rdsr.content import Content, one_line
 from skindose.rdsr.walk import DataSet
 from skindose.units import m_to_cm
 
@@ -39,11 +39,6 @@ def header(root: DataSet, content: Content, items: Sequence[Item], warnings: lis
         device_serial_number=_first(text(0x00181000), context, "device_observer_serial_number", "device_serial_number"),
         patient=_patient(text, warnings),
     )
-
-
-def one_line(text: str) -> str:
-    """Text that can be printed in a line: without control characters and doubled blanks."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _description(root: DataSet, text: Callable[..., str]) -> str:

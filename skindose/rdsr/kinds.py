@@ -5,6 +5,7 @@ UIDs from DICOM PS3.4, B.5; codes from PS3.16, CID 10021 (procedure reported), C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from skindose.model import Code, Item
@@ -57,7 +58,9 @@ def other_class(sop_class_uid: str, modality: str, has_rows: bool) -> str | None
         return _OTHERS[sop_class_uid]
     from pydicom.uid import UID
 
-    name = UID(sop_class_uid).name or f"modality {modality or 'unknown'}"
+    # Never as the file spells them: a damaged file may hold anything in these places.
+    name = UID(sop_class_uid).name if re.fullmatch(r"[0-9.]{1,64}", sop_class_uid) else ""
+    name = name or f"modality {modality if re.fullmatch('[A-Z0-9]{1,16}', modality) else 'unknown'}"
     if has_rows or "Image Storage" in name:
         return f"an image ({name})"
     return f"a DICOM object of another kind ({name})"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import stat
-import warnings
 import zlib
 from pathlib import Path
 
@@ -16,10 +14,20 @@ from skindose.rdsr import kinds
 from skindose.rdsr.collect import Collected, collect, once_each
 from skindose.rdsr.content import Content, decoder
 from skindose.rdsr.header import header
-from skindose.rdsr.walk import CutShortError, DataSet, NonsenseError, data_set, group_2
+from skindose.rdsr.walk import (
+    CONTENT,
+    EXPLICIT,
+    EXPLICIT_BIG,
+    IMPLICIT,
+    CutShortError,
+    DataSet,
+    NonsenseError,
+    data_set,
+    group_2,
+)
 
 LARGEST_BYTES = 200 * 2**20
-_BIG_ENDIAN, _DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 _FROM_ROOM = "Export the dose report (RDSR) again from the X-ray system or the archive."
 
 
@@ -63,6 +71,7 @@ def read_bytes(data: bytes, name: str) -> Procedure:
 
     raises   InputError
     """
+    name = "".join(sign if sign.isprintable() else "?" for sign in name)  # else no terminal or page could show it
     try:
         root = _root(data, name)
     except CutShortError:
@@ -86,11 +95,11 @@ def _root(data: bytes, name: str) -> DataSet:
         raise CutShortError
     if syntax_uid == _DEFLATED:
         data, start = _inflated(data[start:], name), 0
-    elif syntax_uid == _BIG_ENDIAN:
-        data, start = _recoded(data, name), 0
     # Not as declared, but as it is: the declared syntax is wrong now and then, and may be missing.
     vr = data[start + 4 : start + 6]
-    root = data_set(data, start, explicit=vr.isalpha() and vr.isupper())
+    big = data[start : start + 2] == b"\0\x08"
+    explicit = EXPLICIT_BIG if big else EXPLICIT
+    root = data_set(data, start, explicit if vr.isalpha() and vr.isupper() else IMPLICIT)
     if 0x00020002 in meta:
         root.setdefault(0x00080016, meta[0x00020002])
     return root
@@ -122,25 +131,12 @@ def _inflated(data: bytes, name: str) -> bytes:
     return inflated
 
 
-def _recoded(data: bytes, name: str) -> bytes:
-    """A big endian data set, recoded by pydicom as explicit little endian."""
-    import pydicom
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
-            out = io.BytesIO()
-            pydicom.dcmwrite(out, found, implicit_vr=False, little_endian=True, force_encoding=True)
-    except Exception as error:  # pydicom raises many kinds on damaged files; all mean the same here
-        raise InputError(f"the file cannot be read as DICOM ({type(error).__name__})", name, _FROM_ROOM) from None
-    recoded = out.getvalue()
-    return recoded[group_2(recoded, 132 if recoded[128:132] == b"DICM" else 0)[1] :]
-
-
 def _procedure(root: DataSet, content: Content, source: InputFile) -> Procedure:
     sop_class, modality = content.text(root, 0x00080016), content.text(root, 0x00080060)
     _refuse(kinds.other_class(sop_class, modality, 0x00280010 in root), source.name)
+    if CONTENT not in root:
+        what = "the report has no content: the file may be cut short, before its irradiation events"
+        raise InputError(what, source.name, _FROM_ROOM)
     report = collect(content.items(root))
     _refuse(kinds.other_report(content.code(root, 0x0040A043), report.context), source.name)
     if not report.events and not report.accumulated and sop_class != kinds.X_RAY_DOSE:
