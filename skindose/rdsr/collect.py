@@ -83,7 +83,7 @@ def once_each(events: Sequence[Item], warnings: list[str]) -> tuple[Item, ...]:
     if len(best) < len(events):
         warnings.append(f"{len(events) - len(best)} irradiation events stand twice (same UID); each is counted once.")
     if differing:
-        warnings.append(f"{len(differing)} irradiation events stand twice and differ; the one that says more is counted.")
+        warnings.append(f"{len(differing)} irradiation events stand twice and differ; the fuller one is counted.")
     if nameless := sum(not event_uid(event) for event in best.values()):
         warnings.append(f"{nameless} irradiation events have no UID; each is counted.")
     return tuple(best.values())
