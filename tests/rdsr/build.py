@@ -1,4 +1,4 @@
-"""Dose reports put together item by item with pydicom, for what the writer never writes: quirks, damage, other kinds."""
+"""Dose reports put together item by item with pydicom, for what the writer never writes: quirks, other kinds."""
 
 import io
 

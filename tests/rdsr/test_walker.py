@@ -1,5 +1,6 @@
 """The byte walker against pydicom: an independent, plain walk finds the same items, in the same order."""
 
+import dataclasses
 import functools
 import math
 import warnings
@@ -107,8 +108,9 @@ def test_no_item_is_lost_between_the_tree_and_the_procedure(rdsr_folder, name):
 
 @pytest.mark.parametrize("syntax", [build.IMPLICIT, build.EXPLICIT, build.DEFLATED, build.BIG_ENDIAN])
 def test_the_transfer_syntax_makes_no_difference(syntax):
-    read_back = read_bytes(build.encoded(written(demo_procedure()), syntax), "a.dcm")
-    expected = read_bytes(to_bytes(demo_procedure()), "a.dcm")
+    described = dataclasses.replace(demo_procedure(), events=demo_procedure().events[:7])
+    read_back = read_bytes(build.encoded(written(described), syntax), "a.dcm")
+    expected = read_bytes(to_bytes(described), "a.dcm")
     assert (read_back.header, read_back.context) == (expected.header, expected.context)
     assert (read_back.accumulated, read_back.events) == (expected.accumulated, expected.events)
 
