@@ -25,7 +25,7 @@ class SkindoseError(Exception):
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         self.what = " ".join(what.split())
-        self.where = where
+        self.where = "".join(sign if sign.isprintable() else "?" for sign in where)
         self.remedy = " ".join(remedy.split())
         super().__init__(str(self))
 

@@ -1,6 +1,6 @@
 """Concept codes of the dose report templates -> our names: DICOM keyword style, in snake case, without unit.
 
-Source: DICOM PS3.16, TID 1002, 1004, 10001 to 10007. Concepts are matched on their code, never on their
+Source: DICOM PS3.16, TID 1002, 1004, 10001 to 10007, 10021. Concepts are matched on their code, never on their
 meaning, which makers spell freely; SNOMED CT and SNOMED RT twins stand side by side. A concept of no table (a private
 one) has no name and is found by its own code.
 """
@@ -22,6 +22,7 @@ _DCM = {
     "113944": "x_ray_mechanical_data_available",
     "113945": "x_ray_detector_data_available",
     "121106": "comment",
+    "121342": "dose_image",
     "113854": "source_of_dose_information",
     "121005": "observer_type",
     "121012": "device_observer_uid",
@@ -35,6 +36,14 @@ _DCM = {
     "113878": "device_manufacturer",
     "113879": "device_model_name",
     "113880": "device_serial_number",
+    "113875": "person_role_in_procedure",
+    "113870": "person_name",
+    "113871": "person_id",
+    "121008": "person_observer_name",
+    "121029": "subject_name",
+    "121030": "subject_id",
+    "121031": "subject_birth_date",
+    "121114": "performing_physician",
     # TID 10002, 10004, 10007: accumulated data
     "113702": "accumulated_x_ray_dose_data",
     "113764": "acquisition_plane",
@@ -55,6 +64,7 @@ _DCM = {
     "113855": "total_acquisition_time",
     "113731": "total_number_of_radiographic_frames",
     "111637": "accumulated_average_glandular_dose",
+    "113947": "detector_type",
     "113812": "total_number_of_irradiation_events",
     # TID 10003: irradiation event
     "113706": "irradiation_event_x_ray_data",
@@ -80,6 +90,7 @@ _DCM = {
     "113845": "exposure_index",
     "113846": "target_exposure_index",
     "113847": "deviation_index",
+    "113795": "acquired_image",
     "113738": "dose_rp",
     "111631": "average_glandular_dose",
     "113732": "fluoro_mode",
@@ -123,6 +134,12 @@ _DCM = {
     "113752": "table_lateral_position",
     "113753": "table_height_position",
     "113792": "distance_source_to_table_plane",
+    "113759": "table_longitudinal_end_position",
+    "113760": "table_lateral_end_position",
+    "113761": "table_height_end_position",
+    # CT dose reports (TID 10011), only to be told apart
+    "113811": "ct_accumulated_dose_data",
+    "113819": "ct_acquisition",
 }
 _SNOMED = {
     "363703001": "has_intent",
@@ -135,7 +152,11 @@ _SNOMED = {
 _NAMES = {**_DCM, **_SNOMED}
 _PUBLIC_SCHEMES = frozenset(("DCM", "SCT", "SRT", "SNM3", "99SDM", "UMLS", "LN", ""))
 
-NAMES = tuple(sorted(set(_NAMES.values())))
+# DICOM has no code for the maker's own estimate of the peak; makers who give one use private items in these words.
+_PEAK_SKIN_DOSE = "peak_skin_dose"
+_PEAK_MEANINGS = frozenset(("peak skin dose", "maximum skin dose", "max skin dose", "psd"))
+
+NAMES = tuple(sorted({*_NAMES.values(), _PEAK_SKIN_DOSE}))
 """Every name that `concept_name` gives."""
 
 
@@ -143,8 +164,13 @@ def concept_name(concept: Code) -> str:
     """Our name of a concept, "" for a private or unknown one.
 
     The scheme is wrong now and then, so the value decides, except in a private scheme ("99..."): there 001 may be
-    anything.
+    anything. The one concept that is known by its meaning is the maker's own peak skin dose.
+
+    >>> concept_name(Code("113738", "SRT", "misspelt")), concept_name(Code("113738", "99ACME", "Dose (RP)"))
+    ('dose_rp', '')
     """
+    if concept.meaning.strip().lower() in _PEAK_MEANINGS:
+        return _PEAK_SKIN_DOSE
     scheme = concept.scheme.upper()
     if scheme not in _PUBLIC_SCHEMES and scheme.startswith("99"):
         return ""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from skindose.model import Procedure
-from skindose.rdsr.read import event_uid, once_each
+from skindose.model import Item, Procedure
+from skindose.rdsr.collect import event_key, once_each
 
 
 def merge(procedures: Sequence[Procedure]) -> tuple[Procedure, ...]:
     """One procedure per study: a later file may repeat, extend or continue an earlier one.
 
     Every event counts once; of two versions the one that says more. Totals are kept of each file whose events no other
-    file contains: of a report and its superset only the superset's, of a continued procedure both. The order of the
-    files does not matter.
+    file contains: of a report and its superset only the superset's, of a continued procedure both. Events without UID
+    are the same only where everything they say is the same, the start included. The order of the files does not matter.
     """
     studies: dict[str, list[Procedure]] = {}
     for procedure in procedures:
@@ -30,8 +30,7 @@ def _joined(group: list[Procedure]) -> Procedure:
         return ordered[0]
     leading = ordered[-1]
     kept = [one for index, one in enumerate(ordered) if not _contained(one, ordered[index + 1 :])]
-    repeated: list[str] = []
-    events = once_each(tuple(event for one in ordered for event in one.events), repeated)
+    events = once_each(_without_copies(ordered), [])
     warnings = dict.fromkeys(warning for one in ordered for warning in one.warnings)
     return replace(
         leading,
@@ -42,7 +41,28 @@ def _joined(group: list[Procedure]) -> Procedure:
     )
 
 
+def _without_copies(ordered: Sequence[Procedure]) -> list[Item]:
+    """All events; of those without UID none that an earlier file has word for word."""
+    earlier: set[Item] = set()
+    events: list[Item] = []
+    for one in ordered:
+        nameless = {event for event in one.events if not event_key(event) and _is_dated(event)}
+        events += (event for event in one.events if event not in earlier)
+        earlier |= nameless
+    return events
+
+
+def _is_dated(event: Item) -> bool:
+    return any(item.name == "date_time_started" and item.text for item in event.walk())
+
+
 def _contained(one: Procedure, larger: Sequence[Procedure]) -> bool:
-    """Whether another file of at least as many events has all of this one's."""
-    own = {event_uid(event) for event in one.events}
-    return any(own <= {event_uid(event) for event in other.events} for other in larger)
+    """Whether one other file of at least as many events has all of this one's, or says the same totals without any."""
+    own = _identities(one)
+    if not own:
+        return any(one.accumulated == other.accumulated or other.events for other in larger)
+    return any(own <= _identities(other) for other in larger)
+
+
+def _identities(one: Procedure) -> set[object]:
+    return {event_key(event) or event for event in one.events}

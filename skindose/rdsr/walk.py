@@ -1,4 +1,4 @@
-"""The byte walker: a little-endian DICOM data set as nested dicts, nothing decoded that nobody asks for.
+"""The byte walker: a DICOM data set as nested dicts, nothing decoded that nobody asks for.
 
 `pydicom.dcmread` spends its time on objects: of 2.1 s for a report of 3.3 MB and 130,000 elements nearly all goes
 into building Dataset, Sequence and RawDataElement instances, and into converting each to a DataElement when a walk
@@ -8,19 +8,37 @@ touches it. A dose report needs some fifteen tags per content item and no object
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 # tag -> bytes of the value, or for a sequence the list of its items
 DataSet = dict[int, "bytes | list[DataSet]"]
 
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+CONTENT = 0x0040A730
 MAX_DEPTH = 64
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH",
                     b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"))  # fmt: skip
-_EXPLICIT = struct.Struct("<HH2sH")
-_IMPLICIT = struct.Struct("<HHL")
-_LENGTH = struct.Struct("<L")
+_AFTER_ANY_CONTENT = 0x5000  # group; curves, overlays and pixels stand behind it
+
+
+class Encoding(NamedTuple):
+    """How elements are written: with a value representation or without, and in which order of bytes."""
+
+    explicit: bool
+    head: Callable[[bytes, int], tuple[Any, ...]]  # group, number, representation, length of two bytes
+    plain: Callable[[bytes, int], tuple[Any, ...]]  # group, number, length of four bytes
+    size: Callable[[bytes, int], tuple[Any, ...]]  # length of four bytes
+
+
+def _encoding(explicit: bool, order: str) -> Encoding:
+    return Encoding(explicit, *(struct.Struct(order + form).unpack_from for form in ("HH2sH", "HHL", "L")))
+
+
+EXPLICIT, IMPLICIT = _encoding(True, "<"), _encoding(False, "<")
+EXPLICIT_BIG = _encoding(True, ">")
 
 
 class CutShortError(Exception):
@@ -31,12 +49,21 @@ class NonsenseError(Exception):
     """The bytes are no data set: unknown value representation, lengths beyond the enclosing item, endless nesting."""
 
 
-def data_set(buffer: bytes, start: int, explicit: bool) -> DataSet:
-    """The whole data set from `start` to the end of the buffer.
+def data_set(buffer: bytes, start: int, encoding: Encoding) -> DataSet:
+    """The elements from `start` up to and including the content, behind which stands nothing that a report needs.
+
+    So the pixels of an image, a signature or padding are never looked at. Zeros end a data set, too.
 
     raises   CutShortError where the buffer ends too early, NonsenseError where it is no data set
     """
-    return _elements(buffer, start, len(buffer), explicit, 0)[0]
+    found: DataSet = {}
+    position = start
+    while CONTENT not in found and any(buffer[position : position + 8]):
+        if position + 8 <= len(buffer) and encoding.plain(buffer, position)[0] >= _AFTER_ANY_CONTENT:
+            break
+        (tag, value), position = _element(buffer, position, len(buffer), encoding, 0)
+        found[tag] = value
+    return found
 
 
 def group_2(buffer: bytes, start: int) -> tuple[DataSet, int]:
@@ -44,21 +71,23 @@ def group_2(buffer: bytes, start: int) -> tuple[DataSet, int]:
     found: DataSet = {}
     position = start
     while position + 8 <= len(buffer) and buffer[position : position + 2] == b"\x02\x00":
-        element, position = _element(buffer, position, len(buffer), True, 0)
+        element, position = _element(buffer, position, len(buffer), EXPLICIT, 0)
         found[element[0]] = element[1]
     return found, position
 
 
-def _elements(buffer: bytes, start: int, end: int, explicit: bool, depth: int) -> tuple[DataSet, int]:
+def _elements(buffer: bytes, start: int, end: int, encoding: Encoding, depth: int) -> tuple[DataSet, int]:
     """Elements up to `end` or to the end of an item of undefined length; and where they end."""
     if depth > MAX_DEPTH:
         raise NonsenseError("items nested too deeply")
     found: DataSet = {}
     position = start
     while position < end:
-        (tag, value), position = _element(buffer, position, end, explicit, depth)
+        (tag, value), position = _element(buffer, position, end, encoding, depth)
         if tag == ITEM_END:
             return found, position
+        if tag == CONTENT and tag in found:
+            raise NonsenseError(f"an item has two contents, at byte {position}")
         found[tag] = value
     return found, position
 
@@ -66,29 +95,34 @@ def _elements(buffer: bytes, start: int, end: int, explicit: bool, depth: int) -
 _Element = tuple[tuple[int, "bytes | list[DataSet]"], int]
 
 
-def _element(buffer: bytes, position: int, end: int, explicit: bool, depth: int) -> _Element:
+def _element(buffer: bytes, position: int, end: int, encoding: Encoding, depth: int) -> _Element:
     if position + 8 > end:
         raise CutShortError
-    group, number, vr, length = _EXPLICIT.unpack_from(buffer, position)
+    explicit, head, plain, size = encoding
+    group, number, vr, length = head(buffer, position)
     tag = group << 16 | number
-    if not explicit or group == 0xFFFE:
-        length = _LENGTH.unpack_from(buffer, position + 4)[0]
-        value = position + 8
-        sequence = length == UNDEFINED or tag in SEQUENCES
-        if group == 0xFFFE:
-            return (tag, b""), value
-    elif vr in _SHORT:
+    if group == 0xFFFE:
+        if tag != ITEM_END:
+            raise NonsenseError(f"an item begins or ends where none can, at byte {position}")
+        return (tag, b""), position + 8
+    if group == 0:  # as in the tail of a file that was never written to its end
+        raise NonsenseError(f"zeros where an element must be, at byte {position}")
+    if explicit and vr in _SHORT:
         value, sequence = position + 8, False
-    elif vr in _LONG:
+    elif explicit and vr in _LONG:
         if position + 12 > end:
             raise CutShortError
-        length = _LENGTH.unpack_from(buffer, position + 8)[0]
-        value, sequence = position + 12, vr == b"SQ" or length == UNDEFINED
-    else:
-        raise NonsenseError(f"unknown value representation at byte {position}")
+        length = size(buffer, position + 8)[0]
+        value, sequence = position + 12, vr == b"SQ" or length == UNDEFINED or tag in SEQUENCES
+    elif explicit and vr.isalpha() and vr.isupper():  # a representation of a later edition
+        value, sequence = position + 8, False
+    else:  # also a writer that changes to implicit within a sequence
+        length = plain(buffer, position)[2]
+        value, sequence = position + 8, length == UNDEFINED or tag in SEQUENCES
     if sequence:
-        # An unknown element of undefined length is a sequence in implicit little endian [PS3.5, 6.2.2].
-        items, after = _sequence(buffer, value, end, length, explicit and vr != b"UN", depth)
+        # The content of an unknown element is implicit little endian [PS3.5, 6.2.2].
+        inner = IMPLICIT if explicit and vr == b"UN" else encoding
+        items, after = _sequence(buffer, value, end, length, inner, depth)
         return (tag, items), after
     after = value + length
     if after > end:
@@ -105,7 +139,7 @@ SEQUENCES = frozenset((
 
 
 def _sequence(
-    buffer: bytes, start: int, end: int, length: int, explicit: bool, depth: int
+    buffer: bytes, start: int, end: int, length: int, encoding: Encoding, depth: int
 ) -> tuple[list[DataSet], int]:
     stop = end if length == UNDEFINED else start + length
     if stop > end:
@@ -115,7 +149,7 @@ def _sequence(
     while position < stop:
         if position + 8 > stop:
             raise CutShortError
-        group, number, size = _IMPLICIT.unpack_from(buffer, position)
+        group, number, size = encoding.plain(buffer, position)
         tag = group << 16 | number
         position += 8
         if tag == SEQUENCE_END:
@@ -125,7 +159,7 @@ def _sequence(
         item_end = stop if size == UNDEFINED else position + size
         if item_end > stop:
             raise CutShortError if stop == len(buffer) else NonsenseError("an item reaches beyond its sequence")
-        item, position = _elements(buffer, position, item_end, explicit, depth + 1)
+        item, position = _elements(buffer, position, item_end, encoding, depth + 1)
         items.append(item)
     if length == UNDEFINED:
         raise CutShortError
