@@ -271,11 +271,15 @@ class Phantom:
 class Placement:
     """Where and how the patient lies: x_table = rotation @ x_patient + origin_mm.
 
-    axes    for "left", "head", "up": how that axis was decided ("table", "anatomy", "none") and why
+    axes    for "left", "head", "up": how that axis was decided ("table" or "anatomy") and why
+
+    Where an axis follows anatomy, it is the table's zero that is solved for: `isocentre_shift_mm` is added to the
+    isocentre in the table frame, and the patient stays where he lies on the table.
     """
 
     rotation: FloatArray  # (3, 3)
     origin_mm: FloatArray  # (3,)
+    isocentre_shift_mm: FloatArray  # (3,) in table axes
     orientation_registered: str
     orientation_actual: str
     axes: Mapping[str, str]
@@ -291,7 +295,7 @@ class Beams:
     event                   index into `Events`
     weight                  share of the event's air kerma; sums to 1 per mapped event
     source_mm               focal spot
-    axis, u, v              unit vectors: central ray, and the field's in-plane axes (axis = u x v at 0/0 up to sign)
+    axis, u, v              unit vectors: central ray, and the field's in-plane axes; axis = u x v
     field_mm                (beams, 4) u_min, u_max, v_min, v_max at the reference plane
     circular                field is the ellipse inscribed in its edges
     reference_distance_mm   focal spot to reference plane along the axis
@@ -327,7 +331,7 @@ class Beams:
 
 @dataclass(frozen=True)
 class Hits:
-    """Which beam meets which cell, and how: sparse rows, one element per pair, sorted by beam, then cell.
+    """Which beam meets which cell, and how: sparse rows, one element per pair, beam by beam.
 
     beam_start      (beams + 1,) hits of beam b are beam_start[b]:beam_start[b + 1]
     cell            (hits,) index of the cell
@@ -437,6 +441,7 @@ class Finding:
     source: str = ""
     provenance: str = ""
     what_follows: str = ""
+    note: str = ""  # what the reader must know beside the verdict: where the value comes from, how the level was scaled
 
 
 @dataclass(frozen=True)

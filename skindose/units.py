@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from skindose.errors import UnitError
-from skindose.model import FloatArray
+import numpy as np
+from numpy.typing import NDArray
 
+from skindose.errors import UnitError
+
+FloatArray = NDArray[np.float64]
 _Lengths = TypeVar("_Lengths", float, FloatArray)
 
 # Spelling (folded by `_fold`) -> factor to our unit, per kind of quantity.
@@ -37,6 +40,7 @@ _TABLES: dict[str, dict[str, float]] = {
     "number": {"1": 1.0, "": 1.0, "{pulse}": 1.0, "{pulses}": 1.0, "no units": 1.0, "{counts}": 1.0, "{frames}": 1.0},
     "rate_per_s": {"{pulse}/s": 1.0, "pulse/s": 1.0, "{pulses}/s": 1.0, "1/s": 1.0, "/s": 1.0, "hz": 1.0},
     "percent": {"%": 1.0, "1": 100.0},
+    "height_cm": {"cm": 1.0, "m": 100.0, "mm": 0.1},
     "mass_kg": {"kg": 1.0, "g": 1e-3, "[lb_av]": 0.45359237},
 }
 
@@ -65,6 +69,15 @@ def convert(value: float, unit: str, kind: str) -> float:
         shown = unit.strip() or "(none)"
         raise UnitError(f"unit {shown!r} is not one of {kind.rsplit('_', 1)[0]}", remedy="Ask the maker for the unit.")
     return value * factor
+
+
+def express(value: float, unit: str, kind: str) -> float:
+    """The inverse of `convert`: a value in our unit, in `unit`.
+
+    >>> express(2.7902, "Gy.m2", "kap_gycm2")
+    0.00027902
+    """
+    return value / convert(1.0, unit, kind)
 
 
 def mgy_to_gy(value_mgy: float) -> float:

@@ -1,0 +1,98 @@
+"""Parameters -> Phantom: the body whose skin the dose is mapped on.
+
+`make` chooses: bodies in closed form (shapes.py), an adult body (body.py), or a mesh file (load.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skindose.errors import SettingsError
+from skindose.phantom import regions
+from skindose.phantom.build import build
+from skindose.phantom.person import Person, person
+from skindose.units import cm_to_mm
+
+if TYPE_CHECKING:
+    from skindose.config import Settings
+    from skindose.model import Patient, Phantom
+
+NAMES = ("plane", "cylinder", "oval", "male", "female", "auto")
+"""What `--phantom` takes besides a mesh file."""
+MESH_SUFFIXES = (".stl", ".obj", ".ply")
+POSES = ("arms-down",)
+"""What `--pose` takes."""
+REGIONS = tuple(regions.LANDMARKS)
+"""What `--region` takes."""
+
+__all__ = ["MESH_SUFFIXES", "NAMES", "POSES", "REGIONS", "make"]
+
+
+def make(settings: Settings, patient: Patient) -> Phantom:
+    """The phantom that the options ask for, in the size of the patient.
+
+    settings   phantom (a name of `NAMES` or a mesh file), height_cm, weight_kg, sex, age, pose
+    patient    what the file says; used where the settings are silent
+    raises     SettingsError for a name, pose or file that does not exist, PhantomError for a mesh that cannot serve
+    """
+    name = settings.phantom.strip()
+    if settings.pose not in POSES:
+        raise SettingsError(f"there is no pose {settings.pose!r}", "pose", f"Choose from: {', '.join(POSES)}.")
+    who = person(settings, patient, name.lower() if name.lower() in ("male", "female") else None)
+    if name.lower() in NAMES:
+        return _MAKERS[name.lower()](who)
+    path = Path(name).expanduser()
+    if path.suffix.lower() in MESH_SUFFIXES or path.is_file():
+        from skindose.phantom.load import load
+
+        return load(path, who)
+    known = f"Choose from: {', '.join(NAMES)}, or a mesh file ({', '.join(MESH_SUFFIXES)})."
+    raise SettingsError(f"there is no phantom {name!r}", "phantom", known)
+
+
+def _plane(who: Person) -> Phantom:
+    from skindose.phantom import shapes
+
+    note = "a flat plane stands for the patient's back: no curvature, no body behind it"
+    return build("plane", shapes.plane(), who, (note,))
+
+
+def _cylinder(who: Person) -> Phantom:
+    from skindose.phantom import shapes
+
+    length = round(0.6 * cm_to_mm(who.height_cm), 1)
+    shape = shapes.cylinder(172.0 * who.girth, 100.0 * who.girth, length)
+    note = f"an elliptic cylinder of {2 * 172 * who.girth:.0f} x {2 * 100 * who.girth:.0f} mm stands for head and trunk"
+    return build("cylinder", shape, who, (note,))
+
+
+def _oval(who: Person) -> Phantom:
+    from skindose.phantom import shapes
+
+    radius = 100.0 * who.girth
+    size = f"{144 + 2 * radius:.0f} x {2 * radius:.0f} mm"
+    note = f"an oval trunk of {size} with a head, without limbs, stands for the patient"
+    small = cm_to_mm(who.height_cm) < 940.0
+    extra = ("trunk and head of the oval phantom keep an adult's length of 940 mm, more than this patient's height",)
+    return build("oval", shapes.oval(radius), who, (note, *(extra if small else ())), head_mm=240.0)
+
+
+def _body(sex: str | None) -> Callable[[Person], Phantom]:
+    def made(who: Person) -> Phantom:
+        from skindose.phantom.body import body
+
+        return body(sex or who.sex, who)
+
+    return made
+
+
+_MAKERS: dict[str, Callable[[Person], Phantom]] = {
+    "plane": _plane,
+    "cylinder": _cylinder,
+    "oval": _oval,
+    "male": _body("male"),
+    "female": _body("female"),
+    "auto": _body(None),
+}

@@ -1,0 +1,17 @@
+"""Quantities of one procedure -> findings: rules as data, evaluated one by one; what follows for the patient."""
+
+from skindose.triggers.engine import UNSIGNED, Context, evaluate, probability
+from skindose.triggers.rules import RuleSet, describe, load, names, source_text, to_dict
+
+__all__ = [
+    "UNSIGNED",
+    "Context",
+    "RuleSet",
+    "describe",
+    "evaluate",
+    "load",
+    "names",
+    "probability",
+    "source_text",
+    "to_dict",
+]

@@ -1,0 +1,202 @@
+"""Files -> result folders: each appears whole or not at all, and one bad file stops no other."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skindose import rdsr
+from skindose.config import Settings
+from skindose.errors import InputError, OutputError, SkindoseError
+from skindose.model import Procedure, Result
+from skindose.pipeline import compute
+from skindose.report import render
+from skindose.report.summary import summary
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input (or of one study's inputs): its folder and summary, or the error."""
+
+    name: str
+    folder: Path | None = None
+    summary: dict[str, Any] | None = None
+    error: SkindoseError | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    paths: tuple[Path, ...]
+    folder: Path
+    settings: Settings
+
+
+def run_files(
+    files: Sequence[Path], out: Path, settings: Settings, *, merge: bool = False, jobs: int = 1
+) -> Iterator[Outcome]:
+    """Process the files into folders under `out`; yields an outcome for each as it is done.
+
+    merge    files of one study are one procedure
+    raises   OutputError when `out` itself cannot be made or written
+    """
+    _make_out(out)
+    planned, failed = _plan(_unique(files), out, settings, merge)
+    yield from failed
+    if jobs <= 1 or len(planned) <= 1:
+        yield from map(_do, planned)
+        return
+    with ProcessPoolExecutor(max_workers=min(jobs, len(planned))) as pool:
+        futures = {pool.submit(_do, job): job for job in planned}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except Exception as error:  # a worker that was killed must not take the other files with it
+                yield Outcome(futures[future].paths[0].name, error=_unforeseen(error))
+
+
+def _make_out(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the output folder: {_reason(error)}", str(out), "Choose another --out."
+        ) from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise OutputError("the output folder cannot be written", str(out), "Choose another --out or mend its rights.")
+
+
+def _unique(files: Sequence[Path]) -> list[Path]:
+    return list({path.absolute(): path for path in files}.values())
+
+
+def _plan(files: list[Path], out: Path, settings: Settings, merge: bool) -> tuple[list[_Job], list[Outcome]]:
+    """Which files make which folder. Merging has to read the files once to know their study."""
+    groups, failed = _studies(files) if merge else ([(path,) for path in files], [])
+    stems = [_stem(group[0]) for group in groups]
+    count = Counter(stem.casefold() for stem in stems)
+    jobs: dict[Path, _Job] = {}
+    for stem, group in zip(stems, groups, strict=True):
+        name = stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}"
+        jobs[out / name] = _Job(group, out / name, settings)  # the same bytes under the same name are one input
+    return list(jobs.values()), failed
+
+
+def _studies(files: list[Path]) -> tuple[list[tuple[Path, ...]], list[Outcome]]:
+    groups: dict[str, list[Path]] = {}
+    failed: list[Outcome] = []
+    for path in files:
+        try:
+            study = rdsr.read(path).header.study_instance_uid
+        except SkindoseError as error:
+            failed.append(Outcome(path.name, error=error.at(path.name)))
+            continue
+        groups.setdefault(study or str(path), []).append(path)
+    return [tuple(group) for group in groups.values()], failed
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    stem = name[:-4] if name.lower().endswith(".dcm") else name
+    return stem if stem.strip(". ") else "input"
+
+
+def _short_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    except OSError:
+        return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]  # unreadable: the reading will say so
+
+
+def _do(job: _Job) -> Outcome:
+    name = ", ".join(path.name for path in job.paths)
+    try:
+        result = compute(_read(job.paths), job.settings)
+        write_result(result, job.folder)
+    except SkindoseError as error:
+        return Outcome(name, error=error.at(name))
+    except MemoryError:
+        return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
+    except Exception as error:  # a traceback never reaches a user, and the other files go on
+        return Outcome(name, error=_unforeseen(error).at(name))
+    return Outcome(name, job.folder, summary(result))
+
+
+def _read(paths: tuple[Path, ...]) -> Procedure:
+    procedures = [rdsr.read(path) for path in paths]
+    return procedures[0] if len(procedures) == 1 else rdsr.merge(procedures)[0]
+
+
+def _unforeseen(error: BaseException) -> SkindoseError:
+    """An error nobody planned for; SKINDOSE_DEBUG=1 raises it instead, for developers."""
+    if os.environ.get("SKINDOSE_DEBUG") == "1":
+        raise error
+    kind = type(error).__name__
+    return SkindoseError(f"an error inside the program ({kind})", remedy="Keep the file and report it to the makers.")
+
+
+def write_result(result: Result, folder: Path) -> None:
+    """Write a result folder: whole, replacing a former result, or not at all.
+
+    raises   OutputError; nothing half-written stays behind and a former result stays as it was
+    """
+    files = render(result)
+    _refuse_foreign(folder)
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        for name, content in files.items():
+            with (fresh / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _swap(fresh, folder)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise OutputError(
+            f"cannot write the result: {_reason(error)}", folder.name, "Free space or choose another --out."
+        ) from None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that is no former result is not ours to replace."""
+    try:
+        ours = not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink())
+        ours = ours and (not folder.is_dir() or (folder / "result.json").is_file() or not any(folder.iterdir()))
+    except OSError as error:
+        raise OutputError(f"cannot look into the folder: {_reason(error)}", folder.name, "Mend its rights.") from None
+    if not ours:
+        raise OutputError(
+            "in the way of the result lies something that is no skindose result",
+            folder.name,
+            "Move it or choose another --out.",
+        )
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    folder.rename(former)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        former.rename(folder)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the disk"
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,268 @@
+"""The command line: parses, calls, prints. Programs read standard output, people read both."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skindose.errors import ExitCode, SettingsError, SkindoseError
+
+if TYPE_CHECKING:
+    from skindose.batch import Outcome
+    from skindose.config import Settings
+
+app = typer.Typer(
+    name="skindose",
+    help="Skin dose maps, peak skin dose and follow-up alerts from X-ray radiation dose structured reports (RDSR).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+triggers_app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
+app.add_typer(triggers_app, name="triggers")
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]
+REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm, left leg, right leg, trunk"
+
+
+def main() -> None:
+    """Entry point; a traceback never reaches a user."""
+    try:
+        app()
+    except SkindoseError as error:
+        _complain(error)
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(ExitCode.SOME_FAILED))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def run(
+    files: Files,
+    out: Annotated[Path, typer.Option(help="folder for the results, one folder per input")] = Path("results"),
+    phantom: Annotated[
+        str | None,
+        typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
+    ] = None,
+    height_cm: Annotated[float | None, typer.Option(help="patient's height; default the file's, else 178.6")] = None,
+    weight_kg: Annotated[float | None, typer.Option(help="patient's weight; default the file's, else 73.2")] = None,
+    sex: Annotated[str | None, typer.Option(help="male or female; default the file's, else male")] = None,
+    age: Annotated[float | None, typer.Option(help="patient's age in years")] = None,
+    pose: Annotated[str | None, typer.Option(help="arms-down")] = None,
+    placement: Annotated[str | None, typer.Option(help="auto (default), table or anatomy")] = None,
+    region: Annotated[
+        str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")
+    ] = None,
+    offset: Annotated[
+        str | None, typer.Option(metavar="LEFT,HEAD,UP", help="moves the patient on the table, in mm")
+    ] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="how the patient lay: hfs, hfp, hfdr, hfdl, ffs, ffp, ffdr, ffdl")
+    ] = None,
+    pad: Annotated[
+        float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    corrections: Annotated[
+        str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
+    ] = None,
+    medium: Annotated[str | None, typer.Option(help="dose medium: water (default), soft-tissue, skin")] = None,
+    triggers: Annotated[
+        str | None, typer.Option(help="preset of trigger levels (default ncrp-168) or a TOML file")
+    ] = None,
+    exclude: Annotated[str | None, typer.Option(help="events left out of the map, from 1 in time order: 3,7-9")] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="files of one study are one procedure")] = False,
+    config: Config = None,
+    seed: Annotated[int | None, typer.Option(help="seed of random draws")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="files processed at the same time")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the skin-dose map, the peak and the triggers of each RDSR, into one result folder per input."""
+    options = {
+        "phantom": phantom,
+        "height_cm": height_cm,
+        "weight_kg": weight_kg,
+        "sex": sex,
+        "age": age,
+        "pose": pose,
+        "placement": placement,
+        "region": region,
+        "offset_mm": _triple(offset),
+        "orientation": orientation and orientation.lower(),
+        "pad_mm": pad,
+        "profile": profile,
+        "corrections": _corrections(corrections),
+        "medium": medium,
+        "triggers": triggers,
+        "exclude": exclude,
+        "seed": seed,
+    }
+    sys.exit(int(_run(files, out, _settings(config, options), merge, jobs, as_json)))
+
+
+@app.command()
+def check(files: Files, config: Config = None, profile: str | None = None, as_json: AsJson = False) -> None:
+    """Say what each RDSR holds, lacks and contradicts, and what follows for the map."""
+    from skindose import normalise, rdsr
+    from skindose.report import terminal
+
+    settings = _settings(config, {"profile": profile})
+    documents: list[dict[str, Any]] = []
+    code = ExitCode.OK
+    for path in files:
+        try:
+            procedure = rdsr.read(path)
+            events = normalise.normalise(procedure, settings)
+            checks = normalise.inspect(procedure, events)
+        except SettingsError:
+            raise
+        except SkindoseError as error:
+            _complain(error.at(path.name))
+            documents.append({"file": path.name, "error": str(error.at(path.name))})
+            code = ExitCode.SOME_FAILED
+            continue
+        documents.append({"file": path.name, "checks": normalise.to_dict(checks)})
+        if not as_json:
+            terminal.print_checks(path.name, checks)
+    if as_json:
+        _print_json(documents)
+    sys.exit(int(code))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="folder for the demonstration")] = Path("demo"), as_json: AsJson = False
+) -> None:
+    """Write a synthetic RDSR of a long coronary intervention and run it."""
+    from skindose.errors import OutputError
+    from skindose.rdsr.demo import write_demo
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path = write_demo(out / "demo.dcm")
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}", str(out), "Choose another --out.") from None
+    code = _run([path], out, _settings(None, {}), False, 1, as_json)
+    if not as_json and code == ExitCode.OK:
+        typer.echo(f"\nOpen the map in a browser: {(out / 'demo' / 'report.html').resolve()}")
+    sys.exit(int(code))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of result.json."""
+    from skindose.report.summary import schema as result_schema
+
+    _print_json(result_schema())
+
+
+@triggers_app.command("list")
+def triggers_list(as_json: AsJson = False) -> None:
+    """List the shipped rule sets."""
+    from skindose import triggers
+    from skindose.report import terminal
+
+    sets = [triggers.load(name) for name in triggers.names()]
+    if as_json:
+        _print_json([triggers.to_dict(rules) for rules in sets])
+    else:
+        terminal.print_rule_sets(sets)
+
+
+@triggers_app.command("show")
+def triggers_show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_json: AsJson = False) -> None:
+    """Show every rule of a set, with its source and how sure its numbers are."""
+    from skindose import triggers
+    from skindose.report import terminal
+
+    rules = triggers.load(name)
+    if as_json:
+        _print_json(triggers.to_dict(rules))
+    else:
+        terminal.print_rules(rules.title, triggers.describe(rules))
+
+
+@triggers_app.command("check")
+def triggers_check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_json: AsJson = False) -> None:
+    """Check a rule file: every mistake with its line, before the file is used."""
+    from skindose import triggers
+
+    rules = triggers.load(str(file))
+    if as_json:
+        _print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
+    else:
+        typer.echo(f"{file.name}: {len(rules.rules)} rules, no mistake.")
+
+
+def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
+    from skindose.config import Settings
+
+    return Settings.load(config, options)
+
+
+def _triple(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        left, head, up = (float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"--offset: {text!r} is not three numbers", "options", "Write LEFT,HEAD,UP in mm."
+        ) from None
+    return left, head, up
+
+
+def _corrections(text: str | None) -> tuple[str, ...] | None:
+    from skindose.config import CORRECTIONS
+
+    if text is None or text == "all":
+        return None if text is None else CORRECTIONS
+    return () if text == "none" else tuple(part.strip() for part in text.split(","))
+
+
+def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: int, as_json: bool) -> ExitCode:
+    from skindose import batch, triggers
+    from skindose.report import terminal
+
+    triggers.load(settings.triggers)  # a wrong rule file is a mistake of the call, told once
+    outcomes = batch.run_files(files, out, settings, merge=merge, jobs=jobs)
+    done: list[Outcome] = []
+    for outcome in terminal.progress(outcomes, len(files), show=len(files) > 1 and not as_json):
+        done.append(outcome)
+        if outcome.error is not None:
+            _complain(outcome.error)
+        elif outcome.summary is not None and not as_json:
+            terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
+    if as_json:
+        _print_json([_outcome_json(outcome) for outcome in done])
+    return ExitCode.SOME_FAILED if any(outcome.error for outcome in done) else ExitCode.OK
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+    if outcome.error is not None:
+        return {"file": outcome.name, "error": str(outcome.error)}
+    return {"file": outcome.name, "folder": str(outcome.folder), "result": outcome.summary}
+
+
+def _complain(error: SkindoseError) -> None:
+    typer.echo(_printable(str(error)), err=True)
+
+
+def _printable(text: str) -> str:
+    """One line without control characters: text may come from a hostile file."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))

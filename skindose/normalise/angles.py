@@ -1,0 +1,115 @@
+"""Angles of the gantry and of the table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skindose.model import Status
+from skindose.normalise.labels import ROTATIONAL
+from skindose.normalise.work import Span, Work, where
+
+ANGLE = Span("angle_deg", -360.0, 360.0)
+TILT = Span("angle_deg", -180.0, 180.0)
+EMPTY_END_DEG = 10.0  # a gantry that stood this far away did not end every event at 0
+_POSITIONER = ("primary", "secondary")
+_TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cradle_tilt_angle")
+
+
+def read_angles(work: Work) -> None:
+    """Positioner angles (missing: PA), their ends (rotational runs without: the profile's arc) and table angles (0)."""
+    signs = {"primary": work.profile.primary_sign, "secondary": work.profile.secondary_sign}
+    for which in _POSITIONER:
+        for suffix in ("_angle", "_end_angle"):
+            _positioner(work, f"positioner_{which}{suffix}", signs[which])
+    _empty_ends(work)
+    _rotational(work)
+    for which in _POSITIONER:
+        column = f"positioner_{which}_angle_deg"
+        for event in work.missing(column):
+            work.put(column, event, 0.0, Status.ASSUMED)
+            work.notes.assume(f"positioner {which} angle missing", "0 (PA) is assumed", event)
+    _table_angles(work)
+
+
+def _positioner(work: Work, reference: str, sign: int) -> None:
+    """One angle of all events. Beyond 180 degrees a full turn is taken off, but not from runs, whose way it may be."""
+    column = f"{reference}_deg"
+    work.read(column, reference, ANGLE)
+    for event in where(np.abs(work.columns[column]) > 180.0):
+        if work.event_type[event] == ROTATIONAL:
+            continue
+        work.put(column, event, wrapped(float(work.columns[column][event])), Status.DERIVED)
+        work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
+    work.columns[column] = sign * work.columns[column]
+
+
+def _empty_ends(work: Work) -> None:
+    """End angles of events that are no runs are dropped where all of them are 0 though the gantry stood elsewhere."""
+    still = np.array([kind != ROTATIONAL for kind in work.event_type], dtype=np.bool_)
+    for which in _POSITIONER:
+        start, end = (work.columns[f"positioner_{which}_{name}_deg"] for name in ("angle", "end_angle"))
+        given = still & ~np.isnan(end)
+        if not given.any() or np.any(end[given] != 0) or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG:
+            continue
+        for event in where(given):
+            work.put(f"positioner_{which}_end_angle_deg", event, np.nan, Status.MISSING)
+            what = f"positioner {which} end angle is 0 in every event that is no run"
+            work.notes.assume(what, "taken as not reported", event)
+
+
+def wrapped(angle_deg: float) -> float:
+    """The same angle within -180 to 180.
+
+    >>> wrapped(183.0)
+    -177.0
+    """
+    return float((angle_deg + 180.0) % 360.0 - 180.0)
+
+
+def _rotational(work: Work) -> None:
+    """Rotational acquisitions need an end: the file's, else the profile's arc that begins nearest to the start."""
+    start, end = work.columns["positioner_primary_angle_deg"], work.columns["positioner_primary_end_angle_deg"]
+    second, second_end = (work.columns[f"positioner_secondary_{name}_deg"] for name in ("angle", "end_angle"))
+    for event in where(work.dosed):
+        if work.event_type[event] != ROTATIONAL:
+            continue
+        if np.isnan(end[event]) and (np.isnan(second_end[event]) or second_end[event] == second[event]):
+            _assume_arc(work, event)
+        elif np.isnan(end[event]):
+            work.put("positioner_primary_end_angle_deg", event, float(start[event]), Status.DERIVED)
+        elif start[event] == end[event] and _still(second[event], second_end[event]):
+            work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", event)
+        if np.isnan(second_end[event]):
+            held = second[event] if not np.isnan(second[event]) else 0.0
+            work.put("positioner_secondary_end_angle_deg", event, float(held), Status.DERIVED)
+
+
+def _still(start: float, end: float) -> bool:
+    return bool(np.isnan(end) or np.isnan(start) or start == end)
+
+
+def _assume_arc(work: Work, event: int) -> None:
+    """The profile's arc, run from the end of it that the reported start is nearest to."""
+    start = float(work.columns["positioner_primary_angle_deg"][event])
+    ends = [pair for first, last in work.profile.rotational.arcs for pair in ((first, last), (last, first))]
+    begin, end = ends[0] if np.isnan(start) else min(ends, key=lambda pair: abs(pair[0] - start))
+    work.put("positioner_primary_angle_deg", event, begin, Status.ASSUMED)
+    work.put("positioner_primary_end_angle_deg", event, end, Status.ASSUMED)
+    how = f"an arc from {begin:g} to {end:g} degrees is assumed (profile)"
+    work.notes.warn("rotational acquisition without an end angle", how, event)
+
+
+def _table_angles(work: Work) -> None:
+    table = work.profile.table
+    signs = (table.head_tilt_sign, table.horizontal_rotation_sign, table.cradle_tilt_sign)
+    for reference, sign in zip(_TABLE, signs, strict=True):
+        column = f"{reference}_deg"
+        work.read(column, reference, TILT)
+        work.columns[column] = sign * work.columns[column]
+    for event in where(work.dosed):
+        gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
+        for reference in gaps:
+            work.put(f"{reference}_deg", event, 0.0, Status.ASSUMED)
+        if gaps and work.profile.has_table:
+            missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
+            work.notes.assume(f"table's {missing} missing", "0 is assumed", event)

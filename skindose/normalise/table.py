@@ -1,0 +1,189 @@
+"""Table positions: which item is which axis, its sense and zero, and whether the values look like a table's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skindose.model import Status
+from skindose.normalise.distances import SOD
+from skindose.normalise.profiles import Axis
+from skindose.normalise.work import Span, Work, finite
+
+POSITION = Span("length_mm", -6000.0, 6000.0)
+SIDEWAYS, HEAD_FOOT, HEIGHT = (f"table_{name}_position_mm" for name in ("longitudinal", "lateral", "height"))
+PLAUSIBLE_MEAN_SIDEWAYS_MM = 120.0
+PLAUSIBLE_HEIGHT_MM = (40.0, 330.0)  # a patient's middle lies 8-20 cm above a pad of 4-10 cm
+FLOOR_BASED_MM = (500.0, 1600.0)  # heights of a table above the floor
+_NAMED = {"table_longitudinal_position", "table_lateral_position", "table_height_position"}
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """Which zeros of the table's axes are known."""
+
+    sideways: bool = False
+    head_foot: bool = False
+    height: bool = False
+
+
+def read_table(work: Work) -> Zeros:
+    """Fills the three table columns in our sense; missing ones are carried from other events of the file.
+
+    Without a table (profile) they stay missing. Returns which zeros hold.
+    """
+    if not work.profile.has_table:
+        return Zeros()
+    table = work.profile.table
+    for column, axis in ((SIDEWAYS, table.sideways), (HEAD_FOOT, table.head_foot), (HEIGHT, table.height)):
+        _read_axis(work, column, axis)
+    swapped = _axes_named_otherwise(work)
+    height_known = _height(work, table.height)
+    _height_from_source(work)
+    _carry(work)
+    return Zeros(
+        sideways=_sideways_known(work, replace_zero(table.sideways, swapped)),
+        head_foot=table.head_foot.zero == "known" and not swapped,
+        height=height_known,
+    )
+
+
+def replace_zero(axis: Axis, swapped: bool) -> Axis:
+    """After a swap of axes the profile's statement about the zero no longer holds; plausibility decides."""
+    return axis.model_copy(update={"zero": "plausible"}) if swapped else axis
+
+
+def _read_axis(work: Work, column: str, axis: Axis) -> None:
+    for event in range(len(work)):
+        if _nothing_reported(work, event):
+            continue
+        value, reference = _first(work, event, axis.items)
+        if np.isnan(value):
+            continue
+        zero = work.lookup(axis.zero_items, POSITION, event) if axis.zero_items else axis.zero_mm
+        if np.isnan(zero):
+            zero = axis.zero_mm
+            work.notes.assume(f"zero of the {_words(column)} missing", f"{zero:g} mm of the profile is taken", event)
+            work.put(column, event, axis.sign * (value - zero), Status.ASSUMED)
+            continue
+        plain = reference in _NAMED and zero == 0 and axis.sign == 1
+        work.put(column, event, axis.sign * (value - zero), Status.REPORTED if plain else Status.DERIVED)
+
+
+def _first(work: Work, event: int, references: tuple[str, ...]) -> tuple[float, str]:
+    for reference in references:
+        value = work.number(work.records[event], reference, POSITION, event)
+        if not np.isnan(value):
+            return value, reference
+    return np.nan, ""
+
+
+def _nothing_reported(work: Work, event: int) -> bool:
+    """Events that are all zero, distances too, report nothing: their table is not at 0."""
+    record = work.records[event]
+    distances = ("distance_source_to_isocenter", "distance_source_to_detector")
+    given = [value for reference in distances for item in record.all(reference) for value in item.values]
+    table = [value for reference in sorted(_NAMED) for item in record.all(reference) for value in item.values]
+    return bool(given) and not any(given) and not any(table)
+
+
+def _axes_named_otherwise(work: Work) -> bool:
+    """Swaps head-foot and sideways where only that makes the sideways travel possible; says so.
+
+    No table moves sideways by more than about 0.3 m. Where the profile's sideways axis does and the other does not, the
+    names are meant the other way round.
+    """
+    limit = work.profile.table.sideways_limit_mm
+    sideways, head_foot = _reach(work, SIDEWAYS), _reach(work, HEAD_FOOT)
+    if not sideways > limit:
+        return False
+    if np.isnan(head_foot) or head_foot > limit:
+        what = f"the table moves sideways by up to {sideways:.0f} mm, which no table does"
+        work.notes.warn(what, "check the profile's axes; the sideways zero is not relied on")
+        return False
+    for store in (work.columns, work.status):
+        store[SIDEWAYS], store[HEAD_FOOT] = store[HEAD_FOOT], store[SIDEWAYS]  # type: ignore[index]
+    reported = work.status[SIDEWAYS] == Status.REPORTED
+    work.status[SIDEWAYS] = np.where(reported, Status.DERIVED, work.status[SIDEWAYS]).astype(np.uint8)
+    work.status[HEAD_FOOT] = np.where(
+        work.status[HEAD_FOOT] == Status.REPORTED, Status.DERIVED, work.status[HEAD_FOOT]
+    ).astype(np.uint8)
+    what = f"the table would move sideways by up to {sideways:.0f} mm"
+    how = "longitudinal and lateral are taken as named the other way round"
+    insists = work.profile.table.sideways.zero == "known"
+    (work.notes.warn if insists else work.notes.assume)(what, how)
+    return True
+
+
+def _reach(work: Work, column: str) -> float:
+    values = finite(np.where(work.dosed, work.columns[column], np.nan))
+    return float(np.max(np.abs(values))) if len(values) else np.nan
+
+
+def _mean(work: Work, column: str) -> float:
+    """Mean position weighted with air kerma (all alike without it)."""
+    values, weights = work.columns[column], np.nan_to_num(work.columns["air_kerma_rp_mgy"])
+    usable = ~np.isnan(values) & work.dosed
+    if not usable.any():
+        return np.nan
+    total = weights[usable].sum()
+    return float(np.average(values[usable], weights=weights[usable] if total > 0 else None))
+
+
+def _sideways_known(work: Work, axis: Axis) -> bool:
+    if not _reach(work, SIDEWAYS) <= work.profile.table.sideways_limit_mm:
+        return False
+    if axis.zero == "plausible":
+        return abs(_mean(work, SIDEWAYS)) <= PLAUSIBLE_MEAN_SIDEWAYS_MM
+    return axis.zero == "known"
+
+
+def _height(work: Work, axis: Axis) -> bool:
+    """Whether the height's zero is the isocentre; heights above the floor are turned over for their differences."""
+    mean = _mean(work, HEIGHT)
+    if np.isnan(mean):
+        return False
+    if FLOOR_BASED_MM[0] <= mean <= FLOOR_BASED_MM[1] and axis.sign == 1 and not axis.zero_items:
+        work.columns[HEIGHT] = -work.columns[HEIGHT]
+        work.status[HEIGHT][~np.isnan(work.columns[HEIGHT])] = Status.DERIVED
+        how = "only its changes are used (up is positive)"
+        work.notes.warn(f"the table's height ({mean:.0f} mm) counts from the floor", how)
+        return False
+    low, high = PLAUSIBLE_HEIGHT_MM
+    if axis.zero == "plausible" and low <= mean <= high:
+        how = "its zero is taken to be the isocentre"
+        work.notes.assume(f"the table's height looks like a depth below the isocentre ({mean:.0f} mm)", how)
+        return True
+    if axis.zero == "known" and not -50.0 <= mean <= 500.0:
+        what = f"the table's top would lie {mean:.0f} mm below the isocentre"
+        work.notes.warn(what, "check the profile's zero; the height's zero is not relied on")
+        return False
+    return axis.zero == "known"
+
+
+def _height_from_source(work: Work) -> None:
+    """Height from Distance Source to Table Plane (113792) for beams that are nearly vertical, where it is missing."""
+    primary = np.abs(work.columns["positioner_primary_angle_deg"])
+    secondary = np.abs(work.columns["positioner_secondary_angle_deg"])
+    for event in work.missing(HEIGHT):
+        span = Span("length_mm", 100.0, 3000.0, True)
+        plane = work.number(work.records[event], "distance_source_to_table_plane", span, event)
+        if np.isnan(plane) or primary[event] > 10 or secondary[event] > 10 or np.isnan(work.columns[SOD][event]):
+            continue
+        work.put(HEIGHT, event, float(work.columns[SOD][event] - plane), Status.DERIVED)
+        work.notes.assume("table height missing", "taken from the distance source to table plane", event)
+
+
+def _carry(work: Work) -> None:
+    for column in (SIDEWAYS, HEAD_FOOT, HEIGHT):
+        for event, value in work.carry(column, lambda _: ()):
+            work.put(column, event, value, Status.ASSUMED)
+            how = "the last one before it, else the next, is taken"
+            work.notes.assume(f"{_words(column)} missing", how, event)
+        for event in work.missing(column):
+            work.notes.assume(f"{_words(column)} missing", "no event of the file has it", event)
+
+
+def _words(column: str) -> str:
+    return column.removesuffix("_mm").replace("_", " ")

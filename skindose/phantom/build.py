@@ -1,0 +1,59 @@
+"""The last step of every phantom: from vertices and triangles to the finished `Phantom`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skindose.model import Phantom
+from skindose.phantom import mesh, regions
+from skindose.phantom.person import Person
+from skindose.phantom.shapes import Shape
+from skindose.units import cm_to_mm
+
+NOMINAL_DEPTH_MM = 200.0
+"""Depth of the reference adult's trunk, for a phantom without depth."""
+
+
+def build(
+    name: str,
+    shape: Shape,
+    who: Person,
+    assumptions: tuple[str, ...],
+    stature_mm: float | None = None,
+    head_mm: float | None = None,
+) -> Phantom:
+    """A phantom from its surface: neighbours, normals, areas, labels by geometry, landmarks.
+
+    stature_mm    the patient's height unless told otherwise
+    assumptions   what this kind of phantom assumes, told after what is assumed about the person
+    head_mm       height of the head where the trunk joins it without a neck
+    """
+    stature = cm_to_mm(who.height_cm) if stature_mm is None else stature_mm
+    vertices, triangles = shape
+    measures = mesh.measure(vertices, triangles)
+    points, missing = regions.landmarks_mm(vertices, stature, NOMINAL_DEPTH_MM * who.girth)
+    edges = dict(regions.LOWER_EDGE)
+    if head_mm is not None:
+        edges |= {"head": head_mm / stature, "neck": head_mm / stature}
+    notes = (*who.assumptions, *assumptions)
+    if missing:
+        notes += (f"the phantom does not reach {_words(missing)}: placement there uses its nearest end",)
+    return Phantom(
+        name=name,
+        vertices_mm=np.ascontiguousarray(vertices),
+        triangles=np.ascontiguousarray(triangles, np.int32),
+        centroid_mm=measures.centroid_mm,
+        normal=measures.normal,
+        area_mm2=measures.area_mm2,
+        neighbours=mesh.neighbours(triangles),
+        region=regions.label(measures.centroid_mm, stature, lower_edge=edges),
+        region_names=regions.NAMES,
+        landmarks_mm=points,
+        parameters=who.parameters,
+        stature_mm=stature,
+        assumptions=notes,
+    )
+
+
+def _words(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,216 @@
+"""Result -> result.json: the contract with other programs (schema: result.schema.json beside this file).
+
+The same input and settings give the same bytes: fixed key order, six significant digits, no time of computing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from skindose import __version__
+from skindose.dose import area_above_mm2
+from skindose.model import Finding, InputFile, Result
+from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
+from skindose.units import gy_to_mgy, mm2_to_cm2
+
+SCHEMA_VERSION = "1.0"
+_DIGITS = 6  # significant; finer than any input is known, coarser than what order of summing changes
+
+
+def summary_json(result: Result) -> bytes:
+    """result.json as UTF-8; never NaN or Infinity."""
+    return (json.dumps(summary(result), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
+def schema_json() -> str:
+    """The published JSON schema as text."""
+    return json.dumps(schema(), indent=2)
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema (draft 2020-12) of result.json."""
+    text = resources.files("skindose.report").joinpath("result.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """The content of result.json as plain dicts, lists, strings, numbers and None."""
+    tree = {
+        "schema_version": SCHEMA_VERSION,
+        "software": {"name": "skindose", "version": __version__},
+        **_what_went_in(result),
+        **_how_it_was_computed(result),
+        "totals": result.totals,
+        **_dose(result),
+        "vendor_peak_mgy": result.events.vendor_peak_mgy,
+        "assumptions": _unique(result.assumptions),
+        "warnings": _unique((*result.warnings, *result.findings.warnings)),
+        "trigger_set": {"preset": result.findings.preset, "signed_by": result.findings.signed_by or None},
+        "triggers": [_trigger(finding) for finding in result.findings.findings],
+        "disclaimer": DISCLAIMER,
+    }
+    cleaned: dict[str, Any] = clean(tree)
+    return cleaned
+
+
+def clean(value: Any) -> Any:
+    """`value` as JSON can hold it: numpy unpacked, floats rounded to six significant digits, NaN and Infinity None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return _rounded(value)
+    if isinstance(value, Mapping):
+        return {str(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _rounded(value: float) -> float | None:
+    """Six significant digits; -0 is 0; None for NaN and Infinity."""
+    return float(f"{value:.{_DIGITS}g}") + 0.0 if math.isfinite(value) else None
+
+
+def _unique(texts: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def _input(file: InputFile) -> dict[str, str]:
+    return {"file": file.name, "sha256": file.sha256, "sop_instance_uid": file.sop_instance_uid}
+
+
+def _what_went_in(result: Result) -> dict[str, Any]:
+    """`input` is the first file, `inputs` all of them, more than one where files of one study were merged."""
+    header, machine = result.procedure.header, result.events.machine
+    inputs = [_input(file) for file in result.procedure.inputs]
+    return {
+        "input": inputs[0],
+        "inputs": inputs,
+        "procedure": {
+            "date": header.study_date or None,
+            "description": header.description or None,
+            "study_instance_uid": header.study_instance_uid or None,
+            "station": header.station or None,
+        },
+        "patient": _patient(result),
+        "device": {
+            "manufacturer": header.manufacturer or None,
+            "model": header.model or None,
+            "software": header.software or None,
+        },
+        "profile": {"name": machine.profile, "status": machine.profile_status},
+    }
+
+
+def _patient(result: Result) -> dict[str, Any]:
+    """What was known of the patient: an option where one was given, else the file; None is not stated."""
+    settings = result.settings
+    given = {
+        "height_cm": settings.height_cm,
+        "weight_kg": settings.weight_kg,
+        "sex": settings.sex,
+        "age_years": settings.age,
+    }
+    return asdict(result.procedure.header.patient) | {key: value for key, value in given.items() if value is not None}
+
+
+def _how_it_was_computed(result: Result) -> dict[str, Any]:
+    phantom = result.phantom
+    return {
+        "phantom": {"name": phantom.name, "parameters": phantom.parameters, "cells": len(phantom.triangles)},
+        "placement": _placement(result),
+        "orientation": _orientation(result),
+        "corrections": list(result.settings.corrections),
+        "dose_medium": result.settings.medium,
+        "excluded_events": [
+            {"event": index + 1, "reason": reason} for index, reason in sorted(result.excluded.items())
+        ],
+    }
+
+
+def _placement(result: Result) -> dict[str, Any] | None:
+    """x_table = rotation @ x_patient + origin_mm; what anatomy moved the isocentre by; how each axis was decided."""
+    placement = result.placement
+    if placement is None:
+        return None
+    return {
+        "rotation": placement.rotation,
+        "origin_mm": placement.origin_mm,
+        "isocentre_shift_mm": placement.isocentre_shift_mm,
+        "axes": placement.axes,
+        "region": placement.region or None,
+        "region_status": result.events.region_status.name.lower(),
+        "offset_mm": list(result.settings.offset_mm),
+    }
+
+
+def _orientation(result: Result) -> dict[str, Any]:
+    """Registered: what the machine was told; actual: how the patient lay, as far as the map goes."""
+    if result.placement is None:
+        return {"registered": result.events.registered_orientation or None, "actual": None}
+    registered, actual = result.placement.orientation_registered, result.placement.orientation_actual
+    return {"registered": registered or None, "actual": actual or None}
+
+
+def _dose(result: Result) -> dict[str, Any]:
+    peak = _peak(result)
+    return {
+        "peak": peak,
+        "no_map_reason": None if peak else no_map_reason(result),
+        "peak_upper_bound_mgy": None if peak else result.peak_upper_bound_mgy,
+        "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
+        "regions": _regions(result),
+    }
+
+
+def no_map_reason(result: Result) -> str:
+    """Why there is no peak, in words; "" where there is one."""
+    if result.dosemap is not None and result.dosemap.peak is not None:
+        return ""
+    missed = "no X-ray beam meets the body as it is placed" if result.dosemap is not None else "no map was computed"
+    return result.no_map_reason or missed
+
+
+def _peak(result: Result) -> dict[str, Any] | None:
+    if result.dosemap is None or result.dosemap.peak is None:
+        return None
+    peak = result.dosemap.peak
+    return {
+        "skin_dose_mgy": peak.skin_dose_mgy,
+        "cell_max_mgy": peak.cell_max_mgy,
+        "interval_95_mgy": result.peak_interval_mgy,
+        "position_mm": peak.position_mm,
+        "cell": peak.cell,
+        "region": peak.region,
+    }
+
+
+def _area_above(result: Result, level_gy: float) -> float | None:
+    """Skin area in cm2 with at least this dose; None without a map."""
+    if result.dosemap is None:
+        return None
+    return mm2_to_cm2(area_above_mm2(result.dosemap.dose_mgy, result.phantom, gy_to_mgy(level_gy)))
+
+
+def _regions(result: Result) -> dict[str, dict[str, float]]:
+    """The highest cell of every region of the body; empty without a map."""
+    if result.dosemap is None:
+        return {}
+    phantom = result.phantom
+    highest = np.full(len(phantom.region_names), -1.0)
+    np.maximum.at(highest, phantom.region, result.dosemap.dose_mgy)
+    named = zip(phantom.region_names, highest.tolist(), strict=True)
+    return {name: {"cell_max_mgy": value} for name, value in named if value >= 0}
+
+
+def _trigger(finding: Finding) -> dict[str, Any]:
+    """A finding; texts that say nothing are null."""
+    return {key: None if value == "" else value for key, value in asdict(finding).items()}

@@ -1,0 +1,197 @@
+"""Result -> terminal: compact tables, the triggers that fired, the assumptions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
+from skindose.units import gy_to_mgy, s_to_min
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+_MOST_WARNINGS = 8
+
+
+def console() -> Console:
+    """A console on standard output; markup off, since text may come from a hostile file."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not os.isatty(1))
+
+
+def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
+    """The items, with a progress bar on standard error while they come."""
+    if not show:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("RDSRs", total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> None:
+    """One procedure: headline, totals and triggers; with `brief` two lines."""
+    out = console()
+    name = printable(str(summary["input"]["file"]))
+    fired = [trigger for trigger in summary["triggers"] if trigger["fired"]]
+    if brief:
+        out.print(f"{name}: {_peak_words(summary)}; {len(fired)} triggers fired -> {folder}")
+        for trigger in fired:
+            out.print(f"  {_trigger_words(trigger)}")
+        return
+    out.print(_facts_table(name, summary))
+    out.print(_triggers_table(summary), "")
+    _print_list(out, "Warnings", summary["warnings"])
+    _print_list(out, "Assumptions", summary["assumptions"])
+    out.print(f"Result: {folder}")
+    out.print(str(summary["disclaimer"]), style="dim")
+
+
+def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=name, show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="bold")
+    table.add_column()
+    totals, profile = summary["totals"], summary["profile"]
+    rows = {
+        "Peak skin dose": _peak_words(summary),
+        "Maker's estimate": _or_none(summary["vendor_peak_mgy"], format_dose_mgy),
+        "Ka,r": _total_words(totals["air_kerma_mgy"], format_dose_mgy),
+        "KAP": _total_words(totals["kap_gycm2"], lambda value: format_quantity(value, "Gy.cm2")),
+        "Fluoroscopy time": _total_words(
+            totals["fluoro_time_s"], lambda value: format_quantity(s_to_min(value), "min")
+        ),
+        "Events": f"{totals['events']}, of them {totals['events_mapped']} on the map",
+        "Kerma on the map": _or_none(totals["air_kerma_mapped_fraction"], "{:.1%}".format),
+        "KAP on the body": _or_none(totals["kap_on_patient_fraction"], "{:.1%}".format),
+        "Machine": " ".join(filter(None, (summary["device"]["manufacturer"], summary["device"]["model"]))) or None,
+        "Profile": f"{profile['name']} ({profile['status']})",
+        "Phantom": f"{summary['phantom']['name']}, dose to {summary['dose_medium']}",
+    }
+    for key, value in rows.items():
+        if value is not None:
+            table.add_row(key, printable(str(value)))
+    return table
+
+
+def _or_none(value: float | None, shown: Any) -> str | None:
+    return None if value is None else str(shown(value))
+
+
+def _peak_words(summary: Mapping[str, Any]) -> str:
+    peak = summary["peak"]
+    if peak is None:
+        bound = summary.get("peak_upper_bound_mgy")
+        words = f"no map: {printable(str(summary['no_map_reason']))}"
+        return words + (f"; at most {format_dose_mgy(bound)}" if bound is not None else "")
+    low, high = peak["interval_95_mgy"]
+    return f"{format_dose_mgy(peak['skin_dose_mgy'])} (95 %: {format_interval_mgy(low, high)}), {peak['region']}"
+
+
+def _total_words(total: Mapping[str, Any], shown: Any) -> str:
+    together = total["together"]
+    parts = [f"{shown(together[key])} {key}" for key in ("reported", "summed") if together[key] is not None]
+    planes = [f"{plane} {shown(total[plane]['summed'])}" for plane in ("A", "B") if total[plane]["summed"] is not None]
+    return (", ".join(parts) or "not reported") + (f" (plane {', plane '.join(planes)})" if len(planes) > 1 else "")
+
+
+def _triggers_table(summary: Mapping[str, Any]) -> Any:
+    from rich.table import Table
+
+    signed = summary["trigger_set"]["signed_by"]
+    title = f"Triggers: {summary['trigger_set']['preset']}" + (
+        "" if signed else ", levels not yet signed by this site's physicist"
+    )
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("rule", "quantity", "value", "level", "fired", "probability"):
+        table.add_column(column)
+    for trigger in summary["triggers"]:
+        fired = {True: "FIRED", False: "no", None: "not evaluable"}[trigger["fired"]]
+        table.add_row(
+            trigger["rule"],
+            trigger["quantity"],
+            _amount(trigger["value"], trigger["unit"]),
+            _amount(trigger["level"], trigger["unit"]),
+            fired,
+            _or_none(trigger["probability"], "{:.0%}".format) or "",
+            style="bold red" if trigger["fired"] else None,
+        )
+    return table
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    return format_dose_mgy(gy_to_mgy(value)) if unit == "Gy" else format_quantity(value, unit)
+
+
+def _trigger_words(trigger: Mapping[str, Any]) -> str:
+    value, level = (_amount(trigger[key], trigger["unit"]) for key in ("value", "level"))
+    return f"FIRED {trigger['rule']}: {trigger['quantity']} {value}, level {level}"
+
+
+def _print_list(out: Console, title: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    out.print(f"{title}:", style="bold")
+    for line in lines[:_MOST_WARNINGS]:
+        out.print(f"  - {printable(line)}")
+    if len(lines) > _MOST_WARNINGS:
+        out.print(f"  ... and {len(lines) - _MOST_WARNINGS} more in result.json and report.html")
+
+
+def printable(text: str) -> str:
+    """Text without control characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def print_rule_sets(sets: Iterable[Any]) -> None:
+    """One line per rule set."""
+    from rich.table import Table
+
+    table = Table(title="Rule sets (show one with `skindose triggers show NAME`)", title_justify="left")
+    for column in ("name", "rules", "provenance", "title"):
+        table.add_column(column)
+    for rules in sets:
+        provenance = ", ".join(sorted({rule.provenance for rule in rules.rules}))
+        table.add_row(rules.id, str(len(rules.rules)), provenance, rules.title)
+    console().print(table)
+
+
+def print_rules(title: str, rows: Iterable[Any]) -> None:
+    """Every level of a rule set, as `triggers.describe` gives them."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in ("rule", "kind", "quantity", "level", "each further", "provenance", "conditions", "source"):
+        table.add_column(column)
+    for row in rows:
+        level = f"{row.comparison} {format_quantity(row.level, row.unit)}"
+        step = f"+{format_quantity(row.step, row.unit)}" if row.step else ""
+        table.add_row(row.rule, row.kind, row.quantity, level, step, row.provenance, row.conditions, row.source)
+    console().print(table)
+
+
+def print_checks(name: str, checks: Sequence[Any]) -> None:
+    """What `skindose check` found in one file."""
+    from rich.table import Table
+
+    table = Table(title=printable(name), title_justify="left", title_style="bold", show_lines=False)
+    for column in ("", "about", "finding", "what follows for the map"):
+        table.add_column(column)
+    marks = {"problem": "!!", "warning": "!", "note": "-", "info": ""}
+    for check in checks:
+        words = (marks.get(check.severity, ""), check.topic, check.sentence, check.consequence)
+        table.add_row(*map(printable, words), style="bold" if check.severity == "problem" else None)
+    console().print(table)

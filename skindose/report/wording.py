@@ -1,0 +1,286 @@
+"""What the page says: the content of result.json as labels, words and numbers with units, ready to be escaped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
+from skindose.triggers.bands import CAVEAT, band
+from skindose.triggers.rules import QUANTITIES
+from skindose.units import gy_to_mgy, mgy_to_gy, s_to_min
+
+Facts = dict[str, Any]
+Rows = list[tuple[str, str]]
+
+_HEADLINE_LEVELS_GY = (2, 3, 5, 10)
+_MOST_REGIONS = 12
+
+
+def say(facts: Facts) -> dict[str, Any]:
+    """Every text of the page, by the name that the template gives it.
+
+    facts    what `summary.summary` returns
+    """
+    peak, phantom = facts["peak"], facts["phantom"]
+    return {
+        "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
+        "subtitle": _subtitle(facts),
+        "banners": _banners(facts),
+        "peak": format_dose_mgy(peak["skin_dose_mgy"]) if peak else "not known",
+        "headline": _headline(facts),
+        "areas": _areas(facts),
+        "reaction": _reaction(facts),
+        "signed": _signed(facts["trigger_set"]),
+        "triggers": [_trigger(finding) for finding in sorted(facts["triggers"], key=_urgency)],
+        "totals": _totals(facts["totals"]),
+        "shares": _shares(facts["totals"]),
+        "placement": _placement(facts),
+        "provenance": _provenance(facts),
+        "map_note": f"{phantom['name']}, {phantom['cells']} cells; blue ring: the peak; L and R: the patient's",
+    }
+
+
+def _joined(values: tuple[str | None, ...], separator: str = ", ", none: str = "not stated") -> str:
+    return separator.join(filter(None, values)) or none
+
+
+def _subtitle(facts: Facts) -> str:
+    device, procedure = facts["device"], facts["procedure"]
+    return _joined((procedure["date"], procedure["station"], device["manufacturer"], device["model"]), " · ", "")
+
+
+def _banners(facts: Facts) -> list[tuple[str, str, str]]:
+    """(kind, first words, text) of what must be read before the number."""
+    banners = []
+    if not facts["peak"]:
+        name = "No dose on the skin:" if facts["regions"] else "No dose map:"
+        why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
+        banners.append(("strong", name, why))
+    profile = facts["profile"]
+    if profile["status"] != "commissioned":
+        text = (
+            f"The machine profile “{profile['name']}” is {profile['status']}, not commissioned: nobody has checked on "
+            "this machine how its table, angles and field are to be read. Dose and place are a first estimate."
+        )
+        banners.append(("", "Not commissioned.", text))
+    return banners
+
+
+# --- Headline
+
+
+def _headline(facts: Facts) -> Rows:
+    peak = facts["peak"]
+    rows = []
+    if peak:
+        rows.append(("What", f"highest mean over 1 cm² of skin, dose to {facts['dose_medium'].replace('-', ' ')}"))
+        if peak["interval_95_mgy"]:
+            rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
+        rows.append(("Where", words(peak["region"])))
+        rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
+    elif facts["peak_upper_bound_mgy"] is not None:
+        rows.append(("Not above", f"{format_dose_mgy(facts['peak_upper_bound_mgy'])} (upper bound, see assumptions)"))
+    if facts["vendor_peak_mgy"] is not None:
+        rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
+    return rows
+
+
+def _areas(facts: Facts) -> Rows:
+    above = {row["level_gy"]: row["area_cm2"] for row in facts["area_above"]}
+    return [(f"{level} Gy", _area(above[level])) for level in _HEADLINE_LEVELS_GY]
+
+
+def _area(area_cm2: float | None) -> str:
+    return "none" if area_cm2 == 0 else format_quantity(area_cm2, "cm2")
+
+
+def _reaction(facts: Facts) -> dict[str, Any] | None:
+    """The tissue-reaction band of the peak; None without a peak."""
+    if not facts["peak"]:
+        return None
+    found = band(mgy_to_gy(facts["peak"]["skin_dose_mgy"]))
+    doses = f"over {found.low_gy:g} Gy" if found.high_gy is None else f"{found.low_gy:g} to {found.high_gy:g} Gy"
+    periods = (
+        ("before 2 weeks", found.prompt),
+        ("2 to 8 weeks", found.early),
+        ("6 to 52 weeks", found.mid_term),
+        ("after 40 weeks", found.long_term),
+    )
+    graded = f"{doses}, grade {found.grade}" if found.grade else doses
+    return {"name": found.name, "doses": graded, "periods": periods, "caveat": CAVEAT}
+
+
+# --- Triggers
+
+
+def _signed(trigger_set: Facts) -> str:
+    if trigger_set["signed_by"]:
+        return f"{trigger_set['preset']}, levels signed by {trigger_set['signed_by']}"
+    return f"{trigger_set['preset']}, levels not yet signed by this site's physicist"
+
+
+def _urgency(finding: Facts) -> tuple[int, int]:
+    """What fired stands first, then what could not be evaluated; in each what starts follow-up; then in rule order."""
+    return _CLASSES.index(_class(finding)), finding["kind"] == "intraprocedure"
+
+
+_CLASSES = ("fired", "open", "calm")
+
+
+def _class(finding: Facts) -> str:
+    return "fired" if finding["fired"] else "open" if finding["fired"] is None else "calm"
+
+
+def _value(value: float | None, unit: str) -> str:
+    """A quantity or level; doses as everywhere on the page."""
+    return format_dose_mgy(gy_to_mgy(value)) if value is not None and unit == "Gy" else format_quantity(value, unit)
+
+
+def _trigger(finding: Facts) -> dict[str, Any]:
+    quantity, chance = finding["quantity"], finding["probability"]
+    kind = "" if finding["kind"] == "trigger" else f"{finding['kind']} rule"
+    return {
+        "kind": _class(finding),
+        "state": _state(finding),
+        "quantity": QUANTITIES[quantity].words if quantity in QUANTITIES else words(quantity),
+        "remarks": [text for text in (finding["reason"], finding["note"]) if text],
+        "value": _value(finding["value"], finding["unit"]),
+        "level": _value(finding["level"], finding["unit"]),
+        "probability": NO_VALUE if chance is None else _percent(chance),
+        "rule": finding["rule"],
+        "source": _joined((kind, finding["source"], finding["provenance"] and words(finding["provenance"])), "; ", ""),
+        "follows": (finding["what_follows"] or "") if finding["fired"] else "",
+    }
+
+
+def _state(finding: Facts) -> str:
+    if finding["fired"] is None:
+        return "? not evaluable"
+    if not finding["fired"]:
+        return "not reached"
+    steps = finding["steps"]
+    return f"▲ exceeded, +{steps} step{'s' if steps > 1 else ''}" if steps else "▲ exceeded"
+
+
+def _percent(share: float) -> str:
+    """A probability in whole percent; certain only where it is."""
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        return "< 1 %" if share < 0.5 else "> 99 %"
+    return f"{100 * share:.0f} %"
+
+
+# --- Totals
+
+
+def _totals(totals: Facts) -> list[dict[str, str]]:
+    """One row per quantity and plane: reported, summed over events, difference."""
+    kinds = (
+        ("air_kerma_mgy", "Air kerma at the reference point", format_dose_mgy),
+        ("kap_gycm2", "Kerma-area product", lambda value: format_quantity(value, "Gy.cm2")),
+        ("fluoro_time_s", "Fluoroscopy time", _minutes),
+    )
+    rows = []
+    for key, name, shown in kinds:
+        for plane, pair in totals[key].items():
+            reported, summed = pair["reported"], pair["summed"]
+            if plane != "together" and not reported and not summed:
+                continue
+            row = {"name": name, "kind": ""} if plane == "together" else {"name": f"plane {plane}", "kind": "sub"}
+            difference = _difference(reported, summed)
+            rows.append({**row, "reported": shown(reported), "summed": shown(summed), "difference": difference})
+    return rows
+
+
+def _minutes(value_s: float | None) -> str:
+    return format_quantity(None if value_s is None else s_to_min(value_s), "min")
+
+
+def _difference(reported: float | None, summed: float | None) -> str:
+    """Of the sum from the reported total, in percent."""
+    if not reported or summed is None:
+        return NO_VALUE
+    text = f"{100 * (summed / reported - 1):+.1f} %"
+    return "0.0 %" if text in ("+0.0 %", "-0.0 %") else text.replace("-", "\u2212")
+
+
+def _shares(totals: Facts) -> str:
+    text = f"{totals['events_mapped']} of {totals['events']} events are in the map"
+    if totals["air_kerma_mapped_fraction"] is not None:
+        text += f", with {_share(totals['air_kerma_mapped_fraction'])} of the air kerma"
+    if totals["kap_on_patient_fraction"] is not None:
+        text += f"; {_share(totals['kap_on_patient_fraction'])} of their kerma-area product meets the body"
+    return f"{text}."
+
+
+def _share(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+# --- Placement, body, provenance
+
+
+def _placement(facts: Facts) -> Rows:
+    placement = facts["placement"]
+    rows = []
+    if placement:
+        rows += [(f"Axis {axis}", how) for axis, how in placement["axes"].items()]
+        rows.append(("Region", f"{words(placement['region'] or NO_VALUE)} ({placement['region_status']})"))
+        offset = ", ".join(three_digits(value) for value in placement["offset_mm"])
+        rows.append(("Offset left, head, up", f"{offset} mm"))
+    orientation = (facts["orientation"]["registered"], facts["orientation"]["actual"])
+    registered, actual = (text.upper() if text else "not stated" for text in orientation)
+    rows.append(("Orientation", f"registered {registered}, actual {actual}"))
+    rows.append(("Patient as reported", _patient(facts["patient"])))
+    rows.append(("Body", _body(facts["phantom"])))
+    rows.append(("Corrections", _joined(tuple(facts["corrections"]), none="none: geometry and inverse square only")))
+    if facts["excluded_events"]:
+        rows.append(
+            ("Events left out", "; ".join(f"{row['event']}: {row['reason']}" for row in facts["excluded_events"]))
+        )
+    if facts["regions"]:
+        rows.append(("Highest cell by region", _regions(facts["regions"])))
+    return rows
+
+
+def _patient(patient: Facts) -> str:
+    parts = (
+        patient["height_cm"] and format_quantity(patient["height_cm"], "cm"),
+        patient["weight_kg"] and format_quantity(patient["weight_kg"], "kg"),
+        patient["sex"],
+        patient["age_years"] is not None and f"{three_digits(patient['age_years'])} years",
+    )
+    return ", ".join(str(part) for part in parts if part) or "not stated"
+
+
+def _body(phantom: Facts) -> str:
+    plain = {key: value for key, value in phantom["parameters"].items() if isinstance(value, str | int | float)}
+    units = {"cm": "cm", "kg": "kg", "mm": "mm", "years": "years"}
+    parts = [phantom["name"]]
+    for key, value in plain.items():
+        name, _, tail = key.rpartition("_")
+        if tail in units and not isinstance(value, str):
+            parts.append(f"{words(name)} {format_quantity(float(value), units[tail])}")
+        else:
+            parts.append(f"{words(key)} {value}")
+    return ", ".join(parts)
+
+
+def _regions(regions: dict[str, Facts]) -> str:
+    ranked = sorted(regions.items(), key=lambda item: -item[1]["cell_max_mgy"])
+    shown = [
+        f"{words(name)} {format_dose_mgy(region['cell_max_mgy'])}"
+        for name, region in ranked
+        if region["cell_max_mgy"] > 0
+    ]
+    return "; ".join(shown[:_MOST_REGIONS]) or "no region has dose"
+
+
+def _provenance(facts: Facts) -> Rows:
+    device, software = facts["device"], facts["software"]
+    files = [("File", f"{file['file']}, sha256 {file['sha256']}") for file in facts["inputs"]]
+    return [
+        *files,
+        ("X-ray system", _joined((device["manufacturer"], device["model"], device["software"]))),
+        ("Machine profile", f"{facts['profile']['name']}, {facts['profile']['status']}"),
+        ("Program", f"{software['name']} {software['version']}, schema {facts['schema_version']}"),
+    ]

@@ -1,0 +1,163 @@
+"""The kernel against its plain twin, closed forms and invariances."""
+
+import numpy as np
+import pytest
+
+from skindose.kernel import cast
+from tests import naive, scenes
+from tests.close import close
+
+SLABS = ((-225.0, 225.0, 0.0, 20.0, -2000.0, 0.0), (-200.0, 200.0, -60.0, 0.0, -1900.0, 0.0))
+
+
+def as_dict(beams, b):
+    return {
+        "source": beams.source_mm[b],
+        "axis": beams.axis[b],
+        "u": beams.u[b],
+        "v": beams.v[b],
+        "field": beams.field_mm[b],
+        "reference": beams.reference_distance_mm[b],
+        "circular": beams.circular[b],
+        "rotation": beams.table_rotation[b],
+        "origin": beams.table_origin_mm[b],
+    }
+
+
+def rows_of(hits, b):
+    s = slice(hits.beam_start[b], hits.beam_start[b + 1])
+    columns = [hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm, hits.edge_mm, hits.coverage]
+    table = np.column_stack([*(c[s] for c in columns), hits.path_mm[s]])
+    return dict(zip(hits.cell[s].tolist(), table, strict=True))
+
+
+def random_scene(seed):
+    """Lumps of random triangles, some degenerate, and beams of every kind; one source lies on a plane of the mesh."""
+    rng = np.random.default_rng(seed)
+    ball = scenes.sphere(60.0, rng.normal(0, 30, 3), 2)
+    soup = rng.normal(0, 80, (60, 3, 3))
+    soup[::15, 2] = soup[::15, 1]  # no area
+    mesh = scenes.join(ball, (soup.reshape(-1, 3), np.arange(180).reshape(60, 3)), scenes.plate(150, -90.0, 6))
+    rows = []
+    for _ in range(6):
+        source = rng.normal(0, 1, 3)
+        source *= rng.uniform(250, 700) / np.linalg.norm(source)
+        low = rng.uniform(-90, -5, 2)
+        high = rng.uniform(5, 90, 2)
+        rows.append(
+            {
+                "source": source,
+                "axis": rng.normal(0, 20, 3) - source,
+                "field": (low[0], high[0], low[1], high[1]),
+                "reference": rng.uniform(300, 600),
+                "circular": bool(rng.random() < 0.3),
+            }
+        )
+    rows.append(
+        {"source": (300.0, -90.0, 0.0), "axis": (-1.0, 0.0, 0.0), "field": (-99, 99, -99, 99), "reference": 300.0}
+    )
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    return mesh, scenes.beams(rows, SLABS, rotation * np.sign(np.linalg.det(rotation)), rng.normal(0, 50, 3))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_kernel_equals_its_plain_twin(seed):
+    mesh, beams = random_scene(seed)
+    hits = cast(beams, scenes.phantom(*mesh))
+    for b in range(len(beams)):
+        want, doubtful = naive.hits(as_dict(beams, b), *mesh, SLABS)
+        got = rows_of(hits, b)
+        different = set(want) ^ set(got)
+        assert different <= doubtful, f"beam {b}: {sorted(different - doubtful)} differ and are no close call"
+        for cell in set(want) & set(got) - doubtful:
+            close(got[cell], want[cell], rtol=1e-9, atol=1e-9, because="same formulas in double precision")
+
+
+def test_sphere_in_the_beam_fills_its_solid_angle():
+    radius, distance = 100.0, 700.0
+    mesh = scenes.phantom(*scenes.sphere(radius, subdivisions=5))
+    beams = scenes.beams(
+        [{"source": (0, distance, 0), "axis": (0, -1, 0), "field": (-150, 150, -150, 150), "reference": 600.0}]
+    )
+    hits = cast(beams, mesh)
+    got = np.sum(mesh.area_mm2[hits.cell] * hits.cos_incidence / hits.distance_mm**2)
+    want = 2 * np.pi * (1 - np.sqrt(1 - (radius / distance) ** 2))
+    close(got, want, rtol=0.01, because="20,480 flat cells stand for the sphere; cells at the limb are lit or not")
+
+
+def test_a_convex_body_never_shadows_a_cell_that_faces_the_source():
+    mesh = scenes.phantom(*scenes.sphere(100.0, subdivisions=4))
+    source = np.array([250.0, 400.0, 100.0])
+    beams = scenes.beams([{"source": source, "axis": -source, "field": (-400, 400, -400, 400), "reference": 400.0}])
+    hits = cast(beams, mesh)
+    facing = np.einsum("ij,ij->i", mesh.centroid_mm - source, mesh.normal) < 0
+    assert sorted(hits.cell) == np.flatnonzero(facing).tolist()
+
+
+def test_a_plate_shadows_exactly_its_central_projection():
+    near, far = scenes.plate(100.0, 200.0, 10), scenes.plate(600.0, 0.0, 61)
+    mesh = scenes.phantom(*scenes.join(near, far))
+    beams = scenes.beams(
+        [{"source": (0, 500, 0), "axis": (0, -1, 0), "field": (-300, 300, -300, 300), "reference": 500.0}]
+    )
+    hits = cast(beams, mesh)
+    lit = np.zeros(len(mesh.triangles), dtype=bool)
+    lit[hits.cell] = True
+    first = len(near[1])
+    # The plate's edge at 50 mm, 300 mm below the source, is thrown to 50 * 500 / 300 mm.
+    edge = 50.0 * 500.0 / 300.0
+    inside = np.abs(mesh.centroid_mm[first:, [0, 2]]).max(axis=1) < edge
+    assert lit[:first].all()
+    assert np.array_equal(lit[first:], ~inside)
+
+
+def test_fluence_through_a_closed_surface_is_the_beams():
+    mesh = scenes.phantom(*scenes.sphere(100.0, subdivisions=5))
+    half = 40.0
+    beams = scenes.beams(
+        [{"source": (0, 700, 0), "axis": (0, -1, 0), "field": (-half, half, -half, half), "reference": 600.0}]
+    )
+    hits = cast(beams, mesh)
+    got = np.sum(mesh.area_mm2[hits.cell] * hits.cos_incidence / hits.distance_mm**2 * hits.coverage)
+    want = 4 * np.arcsin((half / np.hypot(half, 600.0)) ** 2)  # solid angle of a square pyramid
+    close(got, want, rtol=5e-3, because="edge cells are sampled at 36 points, the sphere is a polyhedron")
+
+
+def test_moving_and_turning_everything_together_changes_nothing():
+    mesh, beams = random_scene(99)
+    rotation = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
+    rotation *= np.sign(np.linalg.det(rotation))
+    shift = np.array([123.0, -45.0, 678.0])
+    moved = scenes.beams(
+        [
+            {
+                "source": rotation @ beams.source_mm[b] + shift,
+                "axis": rotation @ beams.axis[b],
+                "u": rotation @ beams.u[b],
+                "v": rotation @ beams.v[b],
+                "field": beams.field_mm[b],
+                "reference": beams.reference_distance_mm[b],
+                "circular": beams.circular[b],
+            }
+            for b in range(6)
+        ]
+    )
+    still = cast(beams, scenes.phantom(*mesh))
+    turned = cast(moved, scenes.phantom(mesh[0] @ rotation.T + shift, mesh[1]))
+    for b in range(6):
+        got, want = rows_of(turned, b), rows_of(still, b)
+        assert set(got) == set(want)
+        for cell, row in want.items():
+            close(got[cell][:6], row[:6], rtol=1e-9, atol=1e-7, because="rounding of the turned coordinates")
+
+
+def test_no_beams_no_hits():
+    hits = cast(scenes.beams([]), scenes.phantom(*scenes.sphere(10.0, subdivisions=1)))
+    assert len(hits.cell) == 0
+    assert hits.beam_start.tolist() == [0]
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    beams = scenes.beams([{"source": (0, np.nan, 0), "axis": (0, -1, 0), "field": (-1, 1, -1, 1), "reference": 1.0}])
+    with pytest.raises(ValueError, match="not finite"):
+        cast(beams, scenes.phantom(*scenes.sphere(10.0, subdivisions=1)))

@@ -1,0 +1,377 @@
+"""Evaluation: every level by itself, three-valued verdicts, exceedance under the display's tolerance."""
+
+import dataclasses
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skindose.model import Quantity
+from skindose.triggers import Context, evaluate, load, names, probability
+from skindose.triggers.rules import QUANTITIES, parse
+from tests.close import close
+
+UNITS = {name: kind.unit for name, kind in QUANTITIES.items()}
+
+
+def amounts(tolerance=0.0, **values):
+    """Quantities by name, in the units of the rules."""
+    units = {**UNITS, "field_area_cm2": "cm2"}
+    return {name: Quantity(value, units[name], tolerance=tolerance) for name, value in values.items()}
+
+
+def one(findings, rule, quantity):
+    """The single finding of that rule on that quantity."""
+    (found,) = [f for f in findings.findings if (f.rule, f.quantity) == (rule, quantity)]
+    return found
+
+
+def site(levels, extra=""):
+    """A rule set with one rule `site.a`."""
+    return parse(
+        f"""
+id = "site"
+title = "Site"
+[[rule]]
+id = "site.a"
+title = "A"
+kind = "trigger"
+severity = 2
+provenance = "site"
+source = "us"
+recipients = ["operator"]
+what_follows = "Something."
+{extra}
+[rule.levels]
+{levels}
+""",
+        "site.toml",
+    )
+
+
+# --- levels and steps
+
+
+def test_findings_come_in_the_order_of_the_file_one_per_rule_and_quantity():
+    findings = evaluate(load("ncrp-168"), {}).findings
+    quantities = ("psd", "kar", "kap", "ft")
+    assert [(f.rule, f.quantity) for f in findings] == [
+        (f"ncrp-168.{rule}", quantity) for rule in ("first", "substantial") for quantity in quantities
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "below", "at"), [("psd", 2.999, 3.0), ("kar", 4.999, 5.0), ("kap", 499.9, 500.0), ("ft", 59.9, 60.0)]
+)
+def test_ncrp168_substantial_level_fires_from_its_level_on(quantity, below, at):
+    preset = load("ncrp-168")
+    assert one(evaluate(preset, amounts(**{quantity: below})), "ncrp-168.substantial", quantity).fired is False
+    assert one(evaluate(preset, amounts(**{quantity: at})), "ncrp-168.substantial", quantity).fired is True
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "steps"),
+    [
+        ("psd", 1.99, 0), ("psd", 2.0, 0), ("psd", 2.49, 0), ("psd", 2.5, 1), ("psd", 3.6, 3),
+        ("kar", 7.7, 4), ("kap", 300.0, 0), ("kap", 699.0, 3), ("ft", 45.0, 1), ("ft", 74.0, 2),
+    ],
+)  # fmt: skip
+def test_increments_of_the_first_notification(quantity, value, steps):
+    found = one(evaluate(load("ncrp-168"), amounts(**{quantity: value})), "ncrp-168.first", quantity)
+    assert found.steps == steps
+    assert found.fired is (value >= found.level)
+
+
+def test_a_step_is_reached_although_binary_fractions_fall_short():
+    preset = site('psd = { level = 3.0, step = 0.1, unit = "Gy" }')
+    assert (3.3 - 3.0) / 0.1 < 3
+    assert one(evaluate(preset, amounts(psd=3.3)), "site.a", "psd").steps == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "fired", "steps"), [(3.0, False, 0), (3.0001, True, 0), (4.0, True, 0), (4.1, True, 1)]
+)
+def test_above_is_not_at(value, fired, steps):
+    preset = site('psd = { level = 3.0, step = 1.0, unit = "Gy" }', 'comparison = ">"')
+    found = one(evaluate(preset, amounts(psd=value)), "site.a", "psd")
+    assert (found.fired, found.steps, found.probability) == (fired, steps, float(fired))
+
+
+def test_a_finding_carries_level_source_provenance_and_what_follows():
+    found = one(evaluate(load("ncrp-168"), amounts(kar=7.7)), "ncrp-168.substantial", "kar")
+    assert (found.kind, found.value, found.level, found.unit) == ("trigger", 7.7, 5.0, "Gy")
+    assert "Stecker" in found.source
+    assert found.provenance == "recalled"
+    assert "physicist" in found.what_follows
+
+
+def test_a_quantity_s_note_is_kept():
+    quantity = Quantity(6.0, "Gy", note="reported total, larger than the sum over events")
+    assert "larger than the sum" in one(evaluate(load("ncrp-168"), {"kar": quantity}), "ncrp-168.first", "kar").note
+
+
+# --- probability
+
+
+def test_probability_at_four_fifths_of_the_level():
+    """true >= level  <=>  e <= value/level - 1, e rectangular in +-0.35: (0.8 - 0.65) / 0.7 = 0.214."""
+    close(probability(4.0, 5.0, 0.35), 0.15 / 0.7, rtol=1e-12, because="closed form, rounding only")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "want"), [(0.0, 0.0), (0.65, 0.0), (1.0, 0.5), (1.35, 1.0), (0.65 + 0.07, 0.1), (1e300, 1.0)]
+)
+def test_probability_is_linear_between_its_ends(ratio, want):
+    close(probability(ratio * 5.0, 5.0, 0.35), want, atol=1e-12, because="closed form, rounding only")
+
+
+def test_probability_agrees_with_draws_of_the_true_value():
+    draw = random.Random(1)
+    n = 20_000
+    for shown in (3.5, 4.0, 5.0, 6.0, 6.7):
+        hits = sum(shown / (1 + draw.uniform(-0.35, 0.35)) >= 5.0 for _ in range(n))
+        close(hits / n, probability(shown, 5.0, 0.35), atol=0.015, because="4 sigma of 20,000 draws")
+
+
+def test_an_exact_quantity_has_probability_0_or_1():
+    assert [probability(v, 5.0, 0.0) for v in (4.99, 5.0, 5.01)] == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, -0.1, 1.0, math.inf])
+def test_a_tolerance_that_is_none_gives_no_probability(tolerance):
+    assert probability(4.0, 5.0, tolerance) is None
+
+
+# --- not evaluable
+
+
+@pytest.mark.parametrize(
+    ("quantity", "said"),
+    [
+        (None, "missing"),
+        (Quantity(None, "Gy"), "missing"),
+        (Quantity(None, "Gy", "no map: no event has kerma"), "no map: no event has kerma"),
+        (Quantity(0.0, "Gy"), "zero"),
+        (Quantity(-1.0, "Gy"), "not a possible number"),
+        (Quantity(math.nan, "Gy"), "not a possible number"),
+        (Quantity(math.inf, "Gy"), "not a possible number"),
+        (Quantity(7700.0, "mGy"), "mGy"),
+        (Quantity(7.7, ""), "no unit"),
+    ],
+)
+def test_what_cannot_be_compared_is_not_evaluable_and_says_why(quantity, said):
+    quantities = {} if quantity is None else {"psd": quantity}
+    found = one(evaluate(load("ncrp-168"), quantities), "ncrp-168.substantial", "psd")
+    assert (found.fired, found.value, found.probability, found.steps) == (None, None, None, 0)
+    assert "peak skin dose" in found.reason
+    assert said in found.reason
+
+
+amount = st.one_of(
+    st.none(), st.sampled_from([0.0, -1.0, math.nan, math.inf]), st.floats(0.01, 2000), st.sampled_from([2.0, 500.0])
+)
+
+
+@given(
+    preset=st.sampled_from(names()),
+    values=st.dictionaries(st.sampled_from(sorted(UNITS)), amount, max_size=7),
+    blanked=st.sampled_from(sorted(UNITS)),
+    purpose=st.sampled_from(["", "examination", "treatment"]),
+    tolerance=st.sampled_from([0.0, 0.35]),
+)
+def test_blanking_one_quantity_changes_no_other_finding(preset, values, blanked, purpose, tolerance):
+    """Any rule fires alone, and none is suppressed by another."""
+    ruleset, context = load(preset), Context(purpose=purpose, procedure="PCI")
+    full = amounts(tolerance=tolerance, **values)
+    before = evaluate(ruleset, full, context).findings
+    for fewer in (
+        {name: quantity for name, quantity in full.items() if name != blanked},
+        {**full, blanked: Quantity(None, UNITS[blanked])},
+    ):
+        after = evaluate(ruleset, fewer, context).findings
+        assert len(after) == len(before)
+        for old, new in zip(before, after, strict=True):
+            if old.quantity == blanked:
+                assert new.fired is None
+                assert new.reason
+            else:
+                assert new == old
+
+
+@given(
+    preset=st.sampled_from(names()),
+    values=st.dictionaries(st.sampled_from(sorted(UNITS)), amount, max_size=7),
+    tolerance=st.sampled_from([0.0, 0.35, math.nan]),
+)
+def test_every_finding_is_clean_for_json_and_a_null_has_a_reason(preset, values, tolerance):
+    for found in evaluate(load(preset), amounts(tolerance=tolerance, **values)).findings:
+        numbers = [number for number in (found.value, found.level, found.probability) if number is not None]
+        assert all(math.isfinite(number) for number in numbers)
+        assert (found.fired is None) == bool(found.reason)
+        assert found.probability is None or 0.0 <= found.probability <= 1.0
+
+
+@pytest.mark.parametrize("quantity", ["psd", "kar", "kap", "ft"])
+def test_any_quantity_alone_fires_the_substantial_level(quantity):
+    findings = evaluate(load("ncrp-168"), amounts(**{quantity: 600.0})).findings
+    assert [f.quantity for f in findings if f.rule == "ncrp-168.substantial" and f.fired] == [quantity]
+
+
+# --- levels of KAP that scale with the field
+
+
+SCALED = site('kap = { level = 500.0, step = 100.0, unit = "Gy.cm2" }', "kap_scales_with_field = true")
+
+
+@pytest.mark.parametrize(("area", "level"), [(100.0, 500.0), (49.0, 245.0), (225.0, 1125.0), (25.0, 125.0)])
+def test_a_level_of_kap_scales_with_the_field(area, level):
+    found = one(evaluate(SCALED, amounts(kap=600.0, field_area_cm2=area)), "site.a", "kap")
+    close(found.level, level, rtol=1e-12, because="one multiplication")
+    assert found.fired is (level <= 600.0)
+    assert "scaled to a field" in found.note
+
+
+def test_the_step_scales_with_the_field_too():
+    found = one(evaluate(SCALED, amounts(kap=350.0, field_area_cm2=50.0)), "site.a", "kap")
+    assert found.steps == 2  # 250, then 300, 350
+
+
+@pytest.mark.parametrize("area", [None, 0.0, -5.0, math.nan, math.inf, 4900.0, 0.49])
+def test_an_unknown_or_impossible_field_leaves_the_level_and_says_so(area):
+    found = one(evaluate(SCALED, amounts(kap=600.0, field_area_cm2=area)), "site.a", "kap")
+    assert (found.level, found.fired) == (500.0, True)
+    assert "not scaled" in found.note
+
+
+def test_scaling_is_off_unless_switched_on():
+    found = one(evaluate(load("ncrp-168"), amounts(kap=400.0, field_area_cm2=49.0)), "ncrp-168.substantial", "kap")
+    assert (found.level, found.fired) == (500.0, False)
+
+
+# --- conditions
+
+
+@pytest.mark.parametrize(
+    ("purpose", "grade", "day", "want"),
+    [
+        ("", None, None, None),
+        ("treatment", None, None, None),
+        ("treatment", 2, None, None),
+        ("treatment", 2, 10, True),
+        ("treatment", 2, 22, False),
+        ("treatment", 1, 10, False),
+        ("treatment", 1, None, False),
+        ("examination", 2, 10, False),
+        ("", 2, 10, None),
+    ],
+)
+def test_german_notification_needs_treatment_injury_and_kap(purpose, grade, day, want):
+    facts = {"skin_injury_grade": grade, "skin_injury_day": day}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    context = Context(purpose=purpose, facts=facts)
+    found = one(evaluate(load("de.anl14"), amounts(kap=800.0), context), "de.anl14.II3a", "kap")
+    assert found.fired is want
+    assert (found.probability is None) == (want is not True)
+    assert found.kind == "notification"
+
+
+@given(kap=st.floats(0.01, 1e5), tolerance=st.sampled_from([0.0, 0.35]))
+def test_german_notification_never_fires_from_kap_alone(kap, tolerance):
+    for found in evaluate(load("de.anl14"), amounts(tolerance, kap=kap)).findings:
+        assert found.fired is not True
+        assert found.probability is None
+
+
+def test_german_notification_says_what_is_not_known():
+    found = one(evaluate(load("de.anl14"), amounts(kap=800.0)), "de.anl14.II3a", "kap")
+    for words in ("level is reached", "purpose is treatment", "skin injury of grade 2", "within 21 days"):
+        assert words in found.reason
+    assert one(evaluate(load("de.anl14"), amounts(kap=500.0)), "de.anl14.II3a", "kap").fired is False
+
+
+def test_german_mean_over_the_reference_level_is_not_evaluable_without_one():
+    found = one(evaluate(load("de.anl14"), amounts(kap=800.0)), "de.anl14.II1", "kap_over_drl")
+    assert found.fired is None
+    assert "diagnostic reference level" in found.reason
+    context = Context(facts={"kap_mean_over_drl": 2.1})
+    assert one(evaluate(load("de.anl14"), amounts(kap_over_drl=3.5), context), "de.anl14.II1", "kap_over_drl").fired
+
+
+@pytest.mark.parametrize(("failure", "want"), [(None, None), (0, True), (1, False)])
+def test_uk_code_3_applies_only_where_no_procedure_failed(failure, want):
+    context = Context(facts={} if failure is None else {"procedural_failure": failure})
+    findings = evaluate(load("uk.saue"), amounts(kap_over_local_drl=10.0, skin_effect=1.0), context)
+    assert [f.fired for f in findings.findings] == [want, want]
+
+
+@pytest.mark.parametrize(
+    ("text", "fires"),
+    [
+        ("PCI LAD", ["pci"]),
+        ("Card_PCI/stent", ["pci"]),
+        ("Koronarangiographie und ptca", ["pci"]),
+        ("Hepatic chemoembolization", ["tace"]),
+        ("Neuroembolisation, coils", ["ne"]),
+        ("spci", []),
+        ("", []),
+        ("angiography of the leg", []),
+    ],
+)
+def test_eurados_levels_apply_to_the_procedure_that_is_named(text, fires):
+    findings = evaluate(load("eurados2018"), amounts(kap=800.0), Context(procedure=text)).findings
+    assert [f.rule.rpartition(".")[2] for f in findings if f.fired] == fires
+    assert all("procedure is one of" in f.reason for f in findings if not f.fired)
+    assert all("peak skin dose of 5 Gy" in f.note for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("psd", "repeatable", "fired", "level"),
+    [
+        (0.9, None, False, 1.0), (0.9, True, False, 1.0), (0.9, False, False, 3.0),
+        (1.0, True, True, 1.0), (2.0, None, None, 1.0), (2.0, False, False, 3.0),
+        (3.0, None, True, 3.0), (3.0, True, True, 1.0), (3.0, False, True, 3.0),
+    ],
+)  # fmt: skip
+def test_icrp85_records_from_1_gy_where_the_procedure_may_be_repeated(psd, repeatable, fired, level):
+    found = one(evaluate(load("icrp-85"), amounts(psd=psd), Context(repeatable=repeatable)), "icrp-85.record", "psd")
+    assert (found.fired, found.level) == (fired, level)
+    if fired is None:
+        assert "may be repeated (then from 1, otherwise from 3 Gy)" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("age", "weight", "want"), [(None, 20, None), (10, None, None), (10, 20, True), (16, 20, False), (10, 4, False)]
+)
+def test_levels_for_children(age, weight, want):
+    preset = site(
+        'psd = { level = 1.0, unit = "Gy" }',
+        "when = { age_below_years = 16, weight_min_kg = 5 }",
+    )
+    context = Context(age_years=age, weight_kg=weight)
+    assert one(evaluate(preset, amounts(psd=1.5), context), "site.a", "psd").fired is want
+
+
+def test_a_rule_that_does_not_apply_says_so():
+    preset = site('psd = { level = 1.0, unit = "Gy" }', "when = { age_below_years = 16 }")
+    found = one(evaluate(preset, amounts(psd=1.5), Context(age_years=50)), "site.a", "psd")
+    assert (found.fired, found.probability, found.reason) == (False, None, "")
+    assert "does not apply" in found.note
+    assert "age is below 16" in found.note
+
+
+def test_station_and_region_are_texts_too():
+    preset = site('psd = { level = 1.0, unit = "Gy" }', 'when = { station = ["lab 2"], region = ["head"] }')
+    quantities = amounts(psd=1.5)
+    known = Context(station="LAB 2", region="Head and neck")
+    assert one(evaluate(preset, quantities, known), "site.a", "psd").fired is True
+    assert one(evaluate(preset, quantities, dataclasses.replace(known, region="")), "site.a", "psd").fired is None
+
+
+@pytest.mark.parametrize(("counted", "says"), [(0, True), (60, True), (365, False), (400, False)])
+def test_a_window_that_is_not_counted_is_a_lower_bound(counted, says):
+    context = Context(counted_days=counted)
+    found = one(evaluate(load("institutional-15gy"), amounts(psd=8.0), context), "institutional-15gy", "psd")
+    assert found.fired is False
+    assert ("lower bound" in found.note) is says
