@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import trimesh
-from close import close
-from overlap import crossing_pairs
 
 from skindose.config import Settings
 from skindose.model import Patient
 from skindose.phantom import make, mesh, regions
+from tests.close import close
+from tests.phantom.overlap import crossing_pairs
 
 DENSITY_KG_PER_MM3 = 1.01e-6
 SIZES = {"male": (178.6, 73.2), "female": (163.0, 60.0)}

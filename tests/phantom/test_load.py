@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 import trimesh
-from close import close
 
 from skindose.config import Settings
 from skindose.errors import PhantomError, SettingsError
 from skindose.model import Patient
 from skindose.phantom import make, mesh, repair, shapes
+from tests.close import close
 
 KNOWN = Patient(178.6, 73.2, "male", 50.0)
 OVAL = shapes.oval(50.0, 60.0, 300.0, 40.0, 100.0)

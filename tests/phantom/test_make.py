@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from close import close
 
 from skindose.config import Settings
 from skindose.errors import SettingsError
 from skindose.model import Patient
 from skindose.phantom import NAMES, make
+from tests.close import close
 
 KNOWN = Patient(170.0, 80.0, "female", 61.0)
 

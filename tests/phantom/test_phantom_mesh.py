@@ -1,11 +1,11 @@
 """Neighbours, measures and refinement on meshes small enough to know the answer."""
 
 import numpy as np
-from close import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skindose.phantom import mesh, shapes
+from tests.close import close
 
 TETRAHEDRON = (
     np.array([[0.0, 0, 0], [60, 0, 0], [0, 60, 0], [0, 0, 60]]),

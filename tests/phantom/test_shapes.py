@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from close import close
-from overlap import crossing_pairs
 
 from skindose.phantom import mesh, shapes
+from tests.close import close
+from tests.phantom.overlap import crossing_pairs
 
 SOLIDS = {
     "oval": shapes.oval,
