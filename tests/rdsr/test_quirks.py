@@ -178,15 +178,11 @@ def test_containers_that_are_misnamed_are_known_by_what_they_hold():
     ],
 )
 def test_character_sets(declared, words, raw):
-    made = build.report(event(1))
-    made.SpecificCharacterSet = "ISO_IR 100"
-    made.StudyDescription = "X" * len(raw)
-    data = build.encoded(made).replace(b"X" * len(raw), raw)
-    head = b"\x08\0\x05\0CS"
-    place = data.index(head)
-    end = place + 8 + int.from_bytes(data[place + 6 : place + 8], "little")
-    value = declared.encode() + b" " * (len(declared) % 2)
-    data = data[:place] + head + len(value).to_bytes(2, "little") + value + data[end:]
+    head = b"".join(
+        tag + vr + len(value).to_bytes(2, "little") + value
+        for tag, vr, value in ((b"\x08\0\x05\0", b"CS", declared.encode()), (b"\x08\0\x30\x10", b"LO", raw))
+    )
+    data = head + build.encoded(build.report(event(1)), preamble=False)
     assert read_bytes(data, "a.dcm").header.description == words
 
 
