@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST_WARNINGS = 8
+_WIDTH_OF_FILES = 140  # characters, where the output goes to a file or a program
 
 
 def console() -> Console:
     """A console on standard output; markup off, since text may come from a hostile file."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not os.isatty(1))
+    wide = None if os.isatty(1) or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    return Console(markup=False, highlight=False, emoji=False, width=wide, soft_wrap=not os.isatty(1))
 
 
 def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
