@@ -246,7 +246,7 @@ def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: in
             terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in done])
-    return ExitCode.SOME_FAILED if any(outcome.error for outcome in done) else ExitCode.OK
+    return max((ExitCode(outcome.error.exit_code) for outcome in done if outcome.error), default=ExitCode.OK)
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:

@@ -14,6 +14,7 @@ Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"
 Correction = Literal["backscatter", "medium", "table", "calibration"]
 CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "calibration")
 Medium = Literal["water", "soft-tissue", "skin"]
+Shift = Annotated[float, Field(ge=-3000, le=3000)]
 
 
 class Settings(BaseModel):
@@ -32,7 +33,7 @@ class Settings(BaseModel):
     pose: Literal["arms-down"] = Field("arms-down", description="pose of the body")
     placement: Literal["auto", "table", "anatomy"] = Field("auto", description="how the patient is placed on the table")
     region: str | None = Field(None, description="body region at the isocentre, for placement by anatomy")
-    offset_mm: tuple[float, float, float] = Field(
+    offset_mm: tuple[Shift, Shift, Shift] = Field(
         (0, 0, 0), description="moves the patient: left, head, up (table axes)"
     )
     orientation: Orientation | None = Field(None, description="how the patient lay")

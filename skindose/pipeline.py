@@ -175,7 +175,7 @@ def parse_numbers(text: str, count: int) -> set[int]:
             raise SettingsError(
                 f"exclude: {part!r} is not within the procedure's events 1 to {count}",
                 "options",
-                "`skindose check` lists the events.",
+                "The column event of events.csv numbers them.",
             )
         found.update(range(low - 1, high))
     return found
@@ -200,6 +200,9 @@ def _totals(events: Events) -> dict[str, Any]:
             summed = float(column[own].sum()) if column[own].any() else None
             totals[name][plane] = {"reported": value if np.isfinite(value) else None, "summed": summed}
     total = kerma.sum()
+    known = totals["air_kerma_mgy"]["together"]["reported"]
+    if known and np.isnan(events.air_kerma_rp_mgy).any():  # an event without a usable kerma: the total knows of it
+        total = max(total, known)
     totals["events"] = len(events)
     totals["events_mapped"] = int(events.mapped.sum())
     totals["air_kerma_mapped_fraction"] = float(kerma[events.mapped].sum() / total) if total > 0 else None

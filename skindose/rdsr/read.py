@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skindose.errors import InputError
 from skindose.model import InputFile, Procedure
-from skindose.rdsr import kinds
+from skindose.rdsr import kinds, privacy
 from skindose.rdsr.collect import Collected, collect, once_each
 from skindose.rdsr.content import Content, decoder
 from skindose.rdsr.header import header
@@ -28,6 +28,7 @@ from skindose.rdsr.walk import (
 
 LARGEST_BYTES = 200 * 2**20
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_IDENTIFIERS = (0x00100010, 0x00100020, 0x00101001, 0x00080050)  # name, number, other names, accession number
 _FROM_ROOM = "Export the dose report (RDSR) again from the X-ray system or the archive."
 
 
@@ -145,8 +146,9 @@ def _procedure(root: DataSet, content: Content, source: InputFile) -> Procedure:
     notes: list[str] = []
     if report.renamed:
         notes.append(f"{report.renamed} containers do not say that they are events or totals; their content does.")
-    events = once_each(report.events, notes)
-    head = header(root, content, (*report.context, *events[:1]), notes)
+    private = privacy.secrets([content.text(root, tag) for tag in _IDENTIFIERS])
+    events = tuple(privacy.item_without(event, private) for event in once_each(report.events, notes))
+    head = privacy.header_without(header(root, content, (*report.context, *events[:1]), notes), private)
     found = (*content.warnings(), *notes)
     return Procedure((source,), head, report.context, report.accumulated, events, found)
 
