@@ -56,7 +56,11 @@ def compare(path: Path, repeats: int) -> dict[str, Any]:
         folders = {program: Path(name) / program for program in ("skindose", "peer")}
         for folder in folders.values():
             folder.mkdir()
-        ours = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(Path(name) / "numba")}
+        ours = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "phantoms"))),
+            "NUMBA_CACHE_DIR": str(Path(name) / "numba"),
+        }
         runs = {
             "skindose": (our_command(path, folders["skindose"] / "out"), folders["skindose"], ours),
             "peer": (peer.plain_command(path), folders["peer"], peer.quiet()),

@@ -25,63 +25,66 @@ from typing import NamedTuple
 import body_remesh
 import body_surface
 import numpy as np
+from body_pose import Skin, pose, soften
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from skindose.phantom import mesh, regions
+from skindose.units import cm_to_mm, convert
 
 FOLDER = Path(__file__).resolve().parents[1] / "phantoms" / "skindose_phantoms"
 DENSITY_KG_PER_MM3 = 1.01e-6
+MM_PER_M = convert(1.0, "m", "length_mm")
 GRID_MM = 3.0
 CLOSING_MM = 4.5
 PRESS_MM = 14.0
 """How deep the most posterior parts are pressed by the pad."""
 LENGTH_MM = {"trunk": 8.8, "arm": 13.5, "hand": 12.0, "thigh": 15.0, "lower leg": 19.0, "foot": 14.0}
+LONGEST_MM = 9.98
+"""A little less than the 10 mm promised: vertices are rounded to 0.01 mm."""
+SHEAR_MM = 90.0
+"""Standard deviation of the mean along the height that the body is laid flat by."""
+ROUNDS = 6
+"""Of remeshing."""
+ARM, HAND, THIGH, LOWER_LEG, FOOT = (
+    1 + regions.LIMBS.index(name) for name in ("arm", "hand", "thigh", "lower leg", "foot")
+)
 
 
 class Body(NamedTuple):
-    """What is made: phenotype (anny's, 0 to 1), stature and weight.
+    """What is made: phenotype (anny's, 0 to 1), height, weight, and how far the elbows lie to the back (slope).
 
-    Male: the reference adult of design.md. Female: reference adult of ICRP Publication 89 (2002), 163 cm and 60 kg.
+    Male: the patient of whom nothing is known. Female: reference adult of ICRP Publication 89 (2002).
     """
 
     name: str
     phenotype: dict[str, float]
-    stature_mm: float
+    height_cm: float
     weight_kg: float
     elbow_back: float
+
+    @property
+    def stature_mm(self):
+        """Crown to soles."""
+        return cm_to_mm(self.height_cm)
 
 
 BODIES = {
     "male": Body(
         "male",
         {"gender": 0.0, "age": 0.667, "muscle": 0.5, "weight": 0.7, "height": 0.38, "proportions": 0.5},
-        1786.0,
+        178.6,
         73.2,
         -0.05,
     ),
     "female": Body(
         "female",
         {"gender": 1.0, "age": 0.667, "muscle": 0.5, "weight": 0.9, "height": 0.37, "proportions": 0.5},
-        1630.0,
+        163.0,
         60.0,
         0.12,
     ),
 }
-
-
-class Skin(NamedTuple):
-    """anny's skin at rest, in mm: closed, with the weights that tie it to the bones.
-
-    weights (vertices, bones), joints_mm (bones, 3), parents (bones,), bones: their names
-    """
-
-    vertices_mm: np.ndarray
-    triangles: np.ndarray
-    weights: np.ndarray
-    joints_mm: np.ndarray
-    parents: list[int]
-    bones: list[str]
 
 
 # --- 1. Shape
@@ -94,7 +97,7 @@ def shape(model, phenotype):
 
     with torch.no_grad():
         out = model(phenotype_kwargs=phenotype)
-    vertices = 1000.0 * out["vertices"][0].double().numpy()
+    vertices = MM_PER_M * out["vertices"][0].double().numpy()
     triangles = model.faces.numpy().astype(np.int64)
     weights = np.zeros((len(vertices), len(model.bone_labels)))
     np.add.at(
@@ -108,7 +111,7 @@ def shape(model, phenotype):
     vertices, kept, weights = close_holes(vertices, kept, weights)
     used = np.unique(kept)
     parents = [int(p) for p in model.bone_parents]
-    joints = 1000.0 * out["rest_bone_heads"][0].double().numpy()
+    joints = MM_PER_M * out["rest_bone_heads"][0].double().numpy()
     return Skin(vertices[used], np.searchsorted(used, kept), weights[used], joints, parents, list(model.bone_labels))
 
 
@@ -143,83 +146,6 @@ def close_holes(vertices, triangles, weights):
         triangles = np.concatenate([triangles, fan])
     assert mesh.is_closed(triangles)
     return vertices, triangles, weights
-
-
-def soften(weights, triangles, rounds=6):
-    """Weights averaged over neighbours: joints bend in a wider arc than anny's, which were made for small turns."""
-    start, end = mesh.half_edges(triangles)
-    degree = np.bincount(start, minlength=len(weights))[:, None]
-    for _ in range(rounds):
-        mean = np.zeros_like(weights)
-        np.add.at(mean, start, weights[end])
-        weights = 0.5 * weights + 0.5 * mean / degree
-    return weights
-
-
-# --- 2. Pose
-
-
-def rotation(source, target):
-    """The smallest rotation that turns direction `source` into `target`."""
-    a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
-    axis, cosine = np.cross(a, b), float(a @ b)
-    skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
-
-
-class Skeleton:
-    """The joints, and the movement of each bone so far: a rotation and a shift in the body's frame."""
-
-    def __init__(self, skin):
-        self.skin = skin
-        self.turn = np.tile(np.eye(3), (len(skin.bones), 1, 1))
-        self.shift = np.zeros((len(skin.bones), 3))
-
-    def joint(self, bone):
-        """Where the head of the bone is now."""
-        k = self.skin.bones.index(bone)
-        return self.turn[k] @ self.skin.joints_mm[k] + self.shift[k]
-
-    def rotate(self, bone, matrix):
-        """Turn a bone and all that hangs on it about its joint."""
-        centre = self.joint(bone)
-        for k in self._below(self.skin.bones.index(bone)):
-            self.turn[k] = matrix @ self.turn[k]
-            self.shift[k] = matrix @ (self.shift[k] - centre) + centre
-
-    def _below(self, bone):
-        below = [bone]
-        for k, parent in enumerate(self.skin.parents):
-            if parent in below and k not in below:
-                below.append(k)
-        return below
-
-    def aim(self, bone, tip, target, share=1.0):
-        """Turn `bone` so that the joint `tip` lies in the direction `target` from it; share < 1: part of the way."""
-        now = self.joint(tip) - self.joint(bone)
-        goal = np.asarray(target, float)
-        blend = (1 - share) * now / np.linalg.norm(now) + share * goal / np.linalg.norm(goal)
-        self.rotate(bone, rotation(now, blend))
-
-    def vertices(self):
-        """Linear blend skinning."""
-        moved = np.einsum("bij,vj->vbi", self.turn, self.skin.vertices_mm) + self.shift
-        return np.einsum("vb,vbi->vi", self.skin.weights, moved)
-
-
-def pose(skin, elbow_back):
-    """Arms at the sides, clear of the trunk, palms to the thighs; legs nearly parallel."""
-    bones = Skeleton(skin)
-    for side, sign in (("L", 1.0), ("R", -1.0)):
-        bones.aim(f"clavicle.{side}", f"upperarm01.{side}", (sign, 0.15, -0.15), 0.5)
-        bones.aim(f"shoulder01.{side}", f"lowerarm01.{side}", (sign * 0.36, elbow_back, -1.0), 0.35)
-        bones.aim(f"upperarm01.{side}", f"lowerarm01.{side}", (sign * 0.36, elbow_back, -1.0))
-        bones.aim(f"lowerarm01.{side}", f"wrist.{side}", (sign * 0.08, -0.25, -1.0))
-        bones.aim(f"wrist.{side}", f"finger3-1.{side}", (sign * -0.02, -0.02, -1.0), 0.8)
-        for finger in (2, 4, 5):
-            bones.aim(f"finger{finger}-1.{side}", f"finger{finger}-3.{side}", (sign * -0.02, -0.02, -1.0), 0.8)
-        bones.aim(f"upperleg01.{side}", f"foot.{side}", (sign * 0.05, 0.0, -1.0))
-    return bones.vertices()
 
 
 # --- 3. Lie down
@@ -257,12 +183,6 @@ def _press(y):
     plane, rest, soft = -PRESS_MM, 0.03, 3.0
     beyond = soft * np.logaddexp(0.0, (y - plane) / soft)
     return y - (1.0 - rest) * beyond
-
-
-SHEAR_MM = 90.0
-ARM, HAND, THIGH, LOWER_LEG, FOOT = (
-    1 + regions.LIMBS.index(name) for name in ("arm", "hand", "thigh", "lower leg", "foot")
-)
 
 
 def limbs(skin):
@@ -370,7 +290,7 @@ def write(body, vertices, triangles, region, points):
         neighbours=mesh.neighbours(triangles).astype(np.uint16),
         region=region,
         landmarks_mm=points.astype(np.float32),
-        size=np.array([body.stature_mm / 10.0, mesh.volume_mm3(vertices, triangles) * DENSITY_KG_PER_MM3]),
+        size=np.array([body.height_cm, mesh.volume_mm3(vertices, triangles) * DENSITY_KG_PER_MM3]),
     )
     print(f"  {path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
@@ -392,11 +312,6 @@ def make(model, body):
     vertices, triangles, region = np.round(finer.vertices_mm, 2), finer.triangles, region[finer.parent]
     assert mesh.is_closed(triangles)
     write(body, vertices, triangles, region, landmarks(vertices, triangles, region, body.stature_mm))
-
-
-ROUNDS = 6
-LONGEST_MM = 9.98
-"""A little less than the 10 mm promised: vertices are rounded to 0.01 mm."""
 
 
 def main(names):

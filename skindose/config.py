@@ -57,7 +57,7 @@ class Settings(BaseModel):
         if path is not None:
             try:
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 raise SettingsError(f"cannot read the configuration: {error}", str(path), "Mend the file.") from None
         given = {key: value for key, value in overrides.items() if value is not None}
         try:

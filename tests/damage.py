@@ -208,6 +208,26 @@ def damaged(data, seed):
     return change.__name__, done
 
 
+def write_damaged(out, count, files=(), seed=0):
+    """Write `count` variants of the files (of the demonstration, without any) into the folder; returns their paths."""
+    sources = [(Path(file).stem[:12], Path(file).read_bytes()) for file in files] or [("demo", _demo())]
+    paths = []
+    for number in range(count):
+        name, data = sources[number % len(sources)]
+        label, done = damaged(data, seed + number)
+        paths.append(Path(out) / f"{number:05d}-{name}-{label}.dcm")
+        paths[-1].write_bytes(done)
+    return paths
+
+
+def _demo():
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from skindose.rdsr.demo import demo_procedure
+    from skindose.rdsr.write import to_bytes
+
+    return to_bytes(demo_procedure())
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -215,19 +235,8 @@ def main():
     parser.add_argument("count", type=int)
     parser.add_argument("files", nargs="*", type=Path)
     arguments = parser.parse_args()
-    if arguments.files:
-        sources = [(path.stem, path.read_bytes()) for path in arguments.files]
-    else:
-        sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-        from skindose.rdsr.demo import demo_procedure
-        from skindose.rdsr.write import to_bytes
-
-        sources = [("demo", to_bytes(demo_procedure()))]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for seed in range(arguments.count):
-        name, data = sources[seed % len(sources)]
-        label, done = damaged(data, seed)
-        (arguments.out / f"{seed:05d}_{name}_{label}.dcm").write_bytes(done)
+    print(len(write_damaged(arguments.out, arguments.count, arguments.files)), "damaged files in", arguments.out)
 
 
 if __name__ == "__main__":

@@ -162,5 +162,5 @@ def _remark(events: Events, notes: _Notes, region: str) -> None:
         status = " (assumed)" if events.region_status == Status.ASSUMED else ""
         notes.assumptions.append(
             f"Isocentre put at the landmark of the region {region!r}{status} on the axes {', '.join(by_anatomy)}; "
-            f"region from: {events.region_reason or 'not stated'}."
+            f"region: {events.region_reason or 'not stated'}."
         )

@@ -10,6 +10,7 @@ from skindose.normalise.work import Span, Work, where
 
 ANGLE = Span("angle_deg", -360.0, 360.0)
 TILT = Span("angle_deg", -180.0, 180.0)
+NEAR_ARC_DEG = 15.0
 EMPTY_END_DEG = 10.0  # a gantry that stood this far away did not end every event at 0
 _POSITIONER = ("primary", "secondary")
 _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cradle_tilt_angle")
@@ -67,21 +68,25 @@ def wrapped(angle_deg: float) -> float:
 
 
 def _rotational(work: Work) -> None:
-    """Rotational acquisitions need an end: the file's, else the profile's arc that begins nearest to the start."""
+    """Rotational acquisitions need both ends: the file's, else those of the profile's arc that fits the one given."""
     start, end = work.columns["positioner_primary_angle_deg"], work.columns["positioner_primary_end_angle_deg"]
     second, second_end = (work.columns[f"positioner_secondary_{name}_deg"] for name in ("angle", "end_angle"))
     for event in where(work.dosed):
         if work.event_type[event] != ROTATIONAL:
             continue
-        if np.isnan(end[event]) and (np.isnan(second_end[event]) or second_end[event] == second[event]):
+        turns_second = not _still(second[event], second_end[event])
+        if np.isnan(end[event]) and turns_second:
+            work.put("positioner_primary_end_angle_deg", event, _or_zero(start[event]), Status.DERIVED)
+        elif np.isnan(end[event]) or (np.isnan(start[event]) and not turns_second):
             _assume_arc(work, event)
-        elif np.isnan(end[event]):
-            work.put("positioner_primary_end_angle_deg", event, float(start[event]), Status.DERIVED)
-        elif start[event] == end[event] and _still(second[event], second_end[event]):
+        elif start[event] == end[event] and not turns_second:
             work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", event)
         if np.isnan(second_end[event]):
-            held = second[event] if not np.isnan(second[event]) else 0.0
-            work.put("positioner_secondary_end_angle_deg", event, float(held), Status.DERIVED)
+            work.put("positioner_secondary_end_angle_deg", event, _or_zero(second[event]), Status.DERIVED)
+
+
+def _or_zero(angle_deg: float) -> float:
+    return 0.0 if np.isnan(angle_deg) else float(angle_deg)
 
 
 def _still(start: float, end: float) -> bool:
@@ -89,14 +94,24 @@ def _still(start: float, end: float) -> bool:
 
 
 def _assume_arc(work: Work, event: int) -> None:
-    """The profile's arc, run from the end of it that the reported start is nearest to."""
-    start = float(work.columns["positioner_primary_angle_deg"][event])
-    ends = [pair for first, last in work.profile.rotational.arcs for pair in ((first, last), (last, first))]
-    begin, end = ends[0] if np.isnan(start) else min(ends, key=lambda pair: abs(pair[0] - start))
-    work.put("positioner_primary_angle_deg", event, begin, Status.ASSUMED)
-    work.put("positioner_primary_end_angle_deg", event, end, Status.ASSUMED)
-    how = f"an arc from {begin:g} to {end:g} degrees is assumed (profile)"
-    work.notes.warn("rotational acquisition without an end angle", how, event)
+    """The profile's arc, run in the sense in which its end is nearest to the one that the file gives.
+
+    An end that the file gives near the arc's stays; one far from it is where the stand was parked.
+    """
+    names = ("positioner_primary_angle_deg", "positioner_primary_end_angle_deg")
+    start, end = (float(work.columns[name][event]) for name in names)
+    arcs = [pair for first, last in work.profile.rotational.arcs for pair in ((first, last), (last, first))]
+    begin, finish = arcs[0]
+    if not np.isnan(start):
+        begin, finish = min(arcs, key=lambda pair: abs(pair[0] - start))
+    elif not np.isnan(end):
+        begin, finish = min(arcs, key=lambda pair: abs(pair[1] - end))
+    for name, value in zip(names, (begin, finish), strict=True):
+        if not abs(work.columns[name][event] - value) <= NEAR_ARC_DEG:
+            work.put(name, event, value, Status.ASSUMED)
+    lacks = "an end angle" if np.isnan(end) else "a start angle"
+    how = f"the profile's arc from {begin:g} to {finish:g} degrees is assumed"
+    work.notes.warn(f"rotational acquisition without {lacks}", how, event)
 
 
 def _table_angles(work: Work) -> None:

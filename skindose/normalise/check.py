@@ -210,7 +210,8 @@ def _remarks(sentences: Sequence[str], severity: Severity) -> Iterator[Check]:
         what, how, count = split(sentence)
         if what.startswith("machine profile"):
             continue
-        topic = next((topic for word, topic in _TOPICS if word in what.lower()), "geometry")
+        subject = what.lower().split(" in ")[0] if count is not None else what.lower()
+        topic = next((topic for word, topic in _TOPICS if word in subject), "geometry")
         yield Check(severity, topic, what, how, count)
 
 

@@ -65,7 +65,7 @@ def _cylinder(who: Person) -> Phantom:
     length = round(0.6 * cm_to_mm(who.height_cm), 1)
     shape = shapes.cylinder(172.0 * who.girth, 100.0 * who.girth, length)
     note = f"an elliptic cylinder of {2 * 172 * who.girth:.0f} x {2 * 100 * who.girth:.0f} mm stands for head and trunk"
-    return build("cylinder", shape, who, (note,))
+    return build("cylinder", shape, who, (note,), lower_edge=regions.WITHOUT_LEGS)
 
 
 def _oval(who: Person) -> Phantom:
@@ -76,7 +76,9 @@ def _oval(who: Person) -> Phantom:
     note = f"an oval trunk of {size} with a head, without limbs, stands for the patient"
     small = cm_to_mm(who.height_cm) < 940.0
     extra = ("trunk and head of the oval phantom keep an adult's length of 940 mm, more than this patient's height",)
-    return build("oval", shapes.oval(radius), who, (note, *(extra if small else ())), head_mm=240.0)
+    head = 240.0 / cm_to_mm(who.height_cm)
+    edges = {**regions.WITHOUT_LEGS, "head": head, "neck": head}
+    return build("oval", shapes.oval(radius), who, (note, *(extra if small else ())), lower_edge=edges)
 
 
 def _body(sex: str | None) -> Callable[[Person], Phantom]:

@@ -61,7 +61,7 @@ def body(sex: str, who: Person) -> Phantom:
         normal=measures.normal,
         area_mm2=measures.area_mm2,
         neighbours=surface.neighbours,
-        region=surface.region,
+        region=regions.on_own_side(surface.region, measures.centroid_mm),
         region_names=regions.NAMES,
         landmarks_mm={name: (x, y, z) for name, (x, y, z) in zip(regions.LANDMARKS, points, strict=True)},
         parameters=who.parameters,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from skindose.model import Phantom
@@ -20,21 +22,18 @@ def build(
     who: Person,
     assumptions: tuple[str, ...],
     stature_mm: float | None = None,
-    head_mm: float | None = None,
+    lower_edge: Mapping[str, float] = regions.LOWER_EDGE,
 ) -> Phantom:
     """A phantom from its surface: neighbours, normals, areas, labels by geometry, landmarks.
 
     stature_mm    the patient's height unless told otherwise
     assumptions   what this kind of phantom assumes, told after what is assumed about the person
-    head_mm       height of the head where the trunk joins it without a neck
+    lower_edge    where its sections end, as `regions.LOWER_EDGE`
     """
     stature = cm_to_mm(who.height_cm) if stature_mm is None else stature_mm
     vertices, triangles = shape
     measures = mesh.measure(vertices, triangles)
     points, missing = regions.landmarks_mm(vertices, stature, NOMINAL_DEPTH_MM * who.girth)
-    edges = dict(regions.LOWER_EDGE)
-    if head_mm is not None:
-        edges |= {"head": head_mm / stature, "neck": head_mm / stature}
     notes = (*who.assumptions, *assumptions)
     if missing:
         notes += (f"the phantom does not reach {_words(missing)}: placement there uses its nearest end",)
@@ -46,7 +45,7 @@ def build(
         normal=measures.normal,
         area_mm2=measures.area_mm2,
         neighbours=mesh.neighbours(triangles),
-        region=regions.label(measures.centroid_mm, stature, lower_edge=edges),
+        region=regions.label(measures.centroid_mm, stature, lower_edge=lower_edge),
         region_names=regions.NAMES,
         landmarks_mm=points,
         parameters=who.parameters,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def load(path: Path, who: Person) -> Phantom:
         mended = repair.mend(vertices, triangles)
         vertices, moved = _into_frame(mended.vertices_mm)
         stature, told = _stature(vertices, who)
-        finer = mesh.refine(vertices, mended.triangles, _longest(vertices, mended.triangles, stature))
+        finer = _fine(vertices, mended.triangles, stature)
         _check_count(len(finer.triangles), "after dividing its large ones")
         clear = repair.uncover(finer.vertices_mm, finer.triangles)
     except SkindoseError as error:
@@ -47,7 +48,9 @@ def load(path: Path, who: Person) -> Phantom:
     notes += [*mended.notes, *moved, *clear.notes, *told]
     if len(finer.triangles) > len(mended.triangles):
         notes.append(f"cells larger than {mesh.LONGEST_EDGE_MM:.0f} mm on the trunk were divided")
-    return build(path.name, Shape(clear.vertices_mm, clear.triangles), who, tuple(notes), stature)
+    used = who._replace(assumptions=tuple(note for note in who.assumptions if told and note.startswith("height")))
+    phantom = build(path.name, Shape(clear.vertices_mm, clear.triangles), used, tuple(notes), stature)
+    return replace(phantom, parameters={"file": path.name, "stature_mm": stature})
 
 
 def read(path: Path) -> tuple[FloatArray, IntArray]:
@@ -154,7 +157,9 @@ def _stature(vertices_mm: FloatArray, who: Person) -> tuple[float, tuple[str, ..
     return height, (note,)
 
 
-def _longest(vertices_mm: FloatArray, triangles: IntArray, stature_mm: float) -> FloatArray:
-    """(cells,) longest edge allowed: fine on head and trunk."""
-    below = -vertices_mm[:, 2][triangles].max(axis=1) / stature_mm
-    return np.where(below < regions.LOWER_EDGE["pelvis"], mesh.LONGEST_EDGE_MM, LIMB_EDGE_MM)
+def _fine(vertices_mm: FloatArray, triangles: IntArray, stature_mm: float) -> Shape:
+    """Cells small enough: first everywhere, so that a cell is either on the trunk or below it, then on the trunk."""
+    v, t, _ = mesh.refine(vertices_mm, triangles, LIMB_EDGE_MM)
+    below = -v[:, 2][t].max(axis=1) / stature_mm
+    v, t, _ = mesh.refine(v, t, np.where(below < regions.LOWER_EDGE["pelvis"], mesh.LONGEST_EDGE_MM, np.inf))
+    return Shape(v, t)

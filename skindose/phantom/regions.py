@@ -42,6 +42,8 @@ LOWER_EDGE: Mapping[str, float] = {
     "foot": 1.0,
 }
 """Where a section ends, below the crown, as a fraction of stature."""
+WITHOUT_LEGS: Mapping[str, float] = {**LOWER_EDGE, "pelvis": 9.0, "thigh": 9.0, "lower leg": 9.0}
+"""The same for a body whose trunk has no end but that of the mesh."""
 
 
 HALF_NECK = 0.045
@@ -86,7 +88,7 @@ def label(
                   are not told from the trunk, and legs begin below the pelvis
     lower_edge    as `LOWER_EDGE`, for a body that is divided otherwise
     """
-    limb = legs_by_height(centroid_mm, stature_mm) if limb is None else limb
+    limb = legs_by_height(centroid_mm, stature_mm, lower_edge) if limb is None else limb
     below = -centroid_mm[:, 2] / stature_mm
     section = np.searchsorted([lower_edge[name] for name in SECTIONS[:-1]], below, side="left")
     shoulder = np.abs(centroid_mm[:, 0]) > HALF_NECK * stature_mm
@@ -99,13 +101,20 @@ def label(
     return np.where(body, trunk, FIRST_LIMB + (limb.astype(np.int64) - 1) * 2 + right).astype(np.uint8)
 
 
-def legs_by_height(centroid_mm: FloatArray, stature_mm: float) -> ByteArray:
+def on_own_side(region: ByteArray, centroid_mm: FloatArray) -> ByteArray:
+    """The labels, left and right told anew: a cell across the mid-line that was divided has parts on either side."""
+    return np.asarray((region & 0xFE) | (centroid_mm[:, 0] < 0), np.uint8)
+
+
+def legs_by_height(
+    centroid_mm: FloatArray, stature_mm: float, lower_edge: Mapping[str, float] = LOWER_EDGE
+) -> ByteArray:
     """(cells,) 1 + index into `LIMBS` for thigh, lower leg and foot by height alone, 0 above them."""
     below = -centroid_mm[:, 2] / stature_mm
     limb = np.zeros(len(centroid_mm), np.uint8)
     for name in ("thigh", "lower leg", "foot"):
         upper = {"thigh": "pelvis", "lower leg": "thigh", "foot": "lower leg"}[name]
-        limb[below > LOWER_EDGE[upper]] = 1 + LIMBS.index(name)
+        limb[below > lower_edge[upper]] = 1 + LIMBS.index(name)
     return limb
 
 

@@ -74,7 +74,7 @@ def _single(triangles: IntArray, notes: list[str]) -> IntArray:
         chosen = np.flatnonzero((sense == sign) & (np.sign(total)[group.ravel()] == sign))
         first[group.ravel()[chosen]] = chosen
     kept = np.sort(first[first >= 0])
-    notes.append(f"{len(triangles) - len(kept)} triangles of the mesh were there twice and were left out")
+    notes.append(f"triangles of the mesh that were there twice and were left out: {len(triangles) - len(kept)}")
     if not len(kept):
         raise PhantomError("every triangle has its reverse beside it", remedy="Export a closed surface, not a sheet.")
     return np.asarray(triangles[kept])
@@ -101,7 +101,7 @@ def orient(triangles: IntArray, notes: list[str]) -> IntArray:
             remedy="Make the mesh manifold in a mesh program.",
         )
     flip = _senses(edge.reshape(-1, 3), start < end)
-    notes.append(f"{int(flip.sum())} triangles of the mesh had the wrong sense and were turned")
+    notes.append(f"triangles of the mesh that had the wrong sense and were turned: {int(flip.sum())}")
     return np.where(flip[:, None], triangles[:, ::-1], triangles)
 
 
@@ -169,7 +169,7 @@ def parts(triangles: IntArray) -> IndexArray:
 def close_holes(vertices_mm: FloatArray, triangles: IntArray, notes: list[str]) -> tuple[FloatArray, IntArray]:
     """A fan over each hole, around the middle of its border.
 
-    raises   PhantomError where the holes are more than `HOLE_SHARE` of the surface, or their borders touch
+    raises   PhantomError where the holes are more than `HOLE_SHARE` of the surface
     """
     loops = _borders(triangles)
     if not loops:
@@ -187,30 +187,33 @@ def close_holes(vertices_mm: FloatArray, triangles: IntArray, notes: list[str]) 
     if hole_mm2 > HOLE_SHARE * surface_mm2:
         x, y, z = middles[np.argmax([len(loop) for loop in loops])]
         raise PhantomError(
-            f"the mesh is not closed: {len(loops)} holes of together {mm2_to_cm2(hole_mm2):.0f} cm2, one near "
-            f"x {x:.0f}, y {y:.0f}, z {z:.0f} mm",
+            f"the mesh is not closed (holes: {len(loops)}, together {mm2_to_cm2(hole_mm2):.0f} cm2, the largest near "
+            f"x {x:.0f}, y {y:.0f}, z {z:.0f} mm)",
             remedy="Close it in a mesh program.",
         )
-    notes.append(f"{len(loops)} holes of the mesh, together {mm2_to_cm2(hole_mm2):.2g} cm2, were closed")
+    notes.append(f"holes of the mesh that were closed: {len(loops)}, together {mm2_to_cm2(hole_mm2):.2g} cm2")
     return vertices, np.concatenate([triangles, fan]).astype(np.int32)
 
 
 def _borders(triangles: IntArray) -> list[IndexArray]:
-    """Closed walks along the open edges, in the sense of the triangles that are missing."""
+    """Simple loops of open edges, in the sense of the triangles that are missing."""
     start, end = mesh.half_edges(triangles)
     size = int(triangles.max()) + 1
     is_open = ~np.isin(end * size + start, start * size + end)
-    follow = dict(zip(end[is_open].tolist(), start[is_open].tolist(), strict=True))
-    if len(follow) != int(is_open.sum()):
-        raise PhantomError(
-            "the mesh is not closed, and its holes touch each other", remedy="Close it in a mesh program."
-        )
+    follow: dict[int, list[int]] = {}
+    for a, b in zip(end[is_open].tolist(), start[is_open].tolist(), strict=True):
+        follow.setdefault(a, []).append(b)
     loops = []
-    while follow:
-        loop = [next(iter(follow))]
-        while (following := follow.pop(loop[-1], None)) not in (None, loop[0]):
-            loop.append(following)
-        loops.append(np.array(loop))
+    for root in follow:
+        walk = [root]
+        while follow[walk[-1]]:
+            following = follow[walk[-1]].pop()
+            if following in walk:  # a loop is complete; holes that touch come apart here
+                begin = walk.index(following)
+                loops.append(np.array(walk[begin:]))
+                walk = walk[: begin + 1]
+            else:
+                walk.append(following)
     return loops
 
 
@@ -233,7 +236,7 @@ def uncover(vertices_mm: FloatArray, triangles: IntArray) -> Mended:
     if hidden.all():
         raise PhantomError("the mesh overlaps itself everywhere", remedy="Unite its parts in a mesh program.")
     if hidden.any():
-        notes.append(f"{int(hidden.sum())} parts of the mesh lay inside others and were left out")
+        notes.append(f"parts of the mesh that lay inside others and were left out: {int(hidden.sum())}")
     left = ~hidden[part[probes]]
     rest = float(np.sum((area * buried)[left]) / np.sum(area[left]))
     if rest > BURIED_SHARE:

@@ -7,7 +7,6 @@ thick water phantom. Field sizes are given as the side of the square field with 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -46,7 +45,7 @@ def equivalent_side_mm(field_mm: FloatArray, circular: BoolArray) -> FloatArray:
 def curves(beams: Quality) -> FloatArray:
     """B over the field's side at the skin.
 
-        5 to 35 cm:  the fit of Benmakhlouf 2013, eq. 8, linear in the logarithm of the side
+        5 to 35 cm:  the fit of Benmakhlouf 2013, eq. 8; between its sides the polynomial in the side's logarithm
         below 5 cm:  B(s) = 1 + (B(5 cm) - 1) (b(s) - 1) / (b(5 cm) - 1), b folded from single energies
 
     Above 35 cm it stays as at 35 cm.                                          [Benmakhlouf2013, SpekPyBackscatter]
@@ -55,12 +54,9 @@ def curves(beams: Quality) -> FloatArray:
     """
     fit_sides, fitted = fit(beams)
     large = SIDES_CM >= SMALLEST_CM
-    low, share = _log_position(fit_sides, SIDES_CM[large])
-    curve = np.empty((len(beams.kvp_kv), len(SIDES_CM)))
-    curve[:, large] = fitted[:, low] * (1 - share) + fitted[:, low + 1] * share
-    shape = _small_field_shape(beams)
-    curve[:, ~large] = 1 + (fitted[:, :1] - 1) * shape
-    return curve
+    upper = fitted @ _polynomial(np.log(fit_sides), np.log(SIDES_CM[large])).T
+    lower = 1 + (fitted[:, :1] - 1) * _small_field_shape(beams)
+    return np.concatenate([lower, upper], axis=1)
 
 
 def at_side(curve: FloatArray, row: IntArray, side_mm: FloatArray) -> FloatArray:
@@ -112,9 +108,11 @@ def _fit_range() -> tuple[FloatArray, FloatArray, FloatArray]:
     return kvp, hvl_mmal(kvp, soft, np.zeros(len(kvp))), hvl_mmal(kvp, hard, np.full(len(kvp), 0.9))
 
 
-def _log_position(nodes: FloatArray, values: FloatArray) -> tuple[Any, FloatArray]:
-    low = np.clip(np.searchsorted(nodes, values, side="right") - 1, 0, len(nodes) - 2)
-    return low, np.log(values / nodes[low]) / np.log(nodes[low + 1] / nodes[low])
+def _polynomial(nodes: FloatArray, values: FloatArray) -> FloatArray:
+    """(values, nodes) weights of the polynomial through all nodes."""
+    powers = len(nodes)
+    weights: FloatArray = np.vander(values, powers) @ np.linalg.inv(np.vander(nodes, powers))
+    return weights
 
 
 def _small_field_shape(beams: Quality) -> FloatArray:
@@ -135,10 +133,7 @@ def folded(beams: Quality, sides_cm: FloatArray) -> FloatArray:
     table = read_grid("backscatter_monoenergetic.csv")
     diameters = np.array([0.0, 1.0, 2.0, 3.0, 5.0, 10.0])
     at_diameters = np.column_stack([np.ones(len(table)), table[:, 1:6]])
-    powers = len(diameters)
-    to_sides = np.vander(np.log1p(sides_cm * 2 / np.sqrt(np.pi)), powers) @ np.linalg.inv(
-        np.vander(np.log1p(diameters), powers)
-    )
+    to_sides = _polynomial(np.log1p(diameters), np.log1p(sides_cm * 2 / np.sqrt(np.pi)))
     return beams.kerma @ _hats(tables().energy_kev, table[:, 0]) @ at_diameters @ to_sides.T
 
 

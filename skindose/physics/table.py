@@ -25,9 +25,10 @@ from skindose.physics import data
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm2_to_m2, mm_to_cm
 
-# Nominal densities, for want of the machine's own; the pad's is that under the patient's weight. 3 mm fibre, 50 mm foam
-# and 40 mm pad let 0.70 of a narrow beam of 80 kV through; two machines were measured at 0.655 and 0.68, one at 0.74.
-DENSITY_GCM3 = {"carbon fibre": 1.55, "foam": 0.05, "polyurethane": 0.15}
+# Nominal densities, for want of the machine's own; the pad's is that under the patient's weight, the foam's that of a
+# structural core. Skins of 0.75 mm, 50 mm foam and 40 mm pad let 0.68 of a narrow beam of 80 kV through, 0.71 of one
+# of 10 cm; two machines were measured at 0.655 and 0.68, a third fitted at 0.74.
+DENSITY_GCM3 = {"carbon fibre": 1.55, "foam": 0.10, "polyurethane": 0.15}
 STEEPEST_DEG = 80.0  # DeLorenzo's angular factor holds below
 LARGEST_MM2 = 58_000.0  # and his field factor up to here
 COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offset)

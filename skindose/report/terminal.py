@@ -45,7 +45,7 @@ def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> Non
     name = printable(str(summary["input"]["file"]))
     fired = [trigger for trigger in summary["triggers"] if trigger["fired"]]
     if brief:
-        out.print(f"{name}: {_peak_words(summary)}; {len(fired)} triggers fired -> {folder}")
+        out.print(f"{name}: {_peak_words(summary)}; {len(fired)} triggers fired -> {printable(str(folder))}")
         for trigger in fired:
             out.print(f"  {_trigger_words(trigger)}")
         return
@@ -53,7 +53,7 @@ def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> Non
     out.print(_triggers_table(summary), "")
     _print_list(out, "Warnings", summary["warnings"])
     _print_list(out, "Assumptions", summary["assumptions"])
-    out.print(f"Result: {folder}")
+    out.print(f"Result: {printable(str(folder))}")
     out.print(str(summary["disclaimer"]), style="dim")
 
 

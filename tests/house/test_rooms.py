@@ -11,7 +11,7 @@ from tests.house import source
 JIT_FILES = {f"skindose/{room}/jit.py" for room in ("kernel", "physics", "montecarlo")}
 # What a jit file may import: nothing of ours, since numba's disk cache does not see that another file has changed
 # and would go on with the old machine code (numba's issues 1833 and 9483).
-JIT_IMPORTS = {"__future__", "math", "numba", "numpy"}
+JIT_IMPORTS = {"__future__", "math", "numba", "numpy", "sys"}
 HEAVY = {"pydicom", "numba", "trimesh", "plotly", "pyvista", "django", "jinja2", "pydantic", "typer", "rich", "numpy"}
 POWERS_OF_TEN = {10, 100, 1e3, 1e4, 1e6, 0.1, 0.01, 1e-3}
 # file -> (how many such products, what they are); a percentage in a text, f"{100 * share:.0f} %", needs no entry

@@ -35,6 +35,11 @@ def test_what_only_events_without_dose_lack_is_no_more_than_information():
     assert check.severity == "info"
 
 
+def test_a_statement_stands_under_its_own_topic():
+    (check,) = said(checks(event(1, without=("positioner_primary_angle",))), "0 (PA) is assumed")
+    assert check.topic == "geometry"
+
+
 def test_a_field_larger_than_its_detector_is_told():
     (check,) = said(checks(event(1, collimated_field_area=0.25)), "larger than the detector", severity="warning")
     assert check.events == 1

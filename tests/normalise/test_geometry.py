@@ -80,7 +80,7 @@ def test_a_run_keeps_its_ends_even_beyond_half_a_turn():
 
 
 @pytest.mark.parametrize(
-    ("start", "arc"), [(118.0, (120.0, -120.0)), (-120.0, (-120.0, 120.0)), (-50.0, (-45.0, 135.0))]
+    ("start", "arc"), [(118.0, (118.0, -120.0)), (-120.0, (-120.0, 120.0)), (-20.0, (-45.0, 135.0))]
 )
 def test_a_run_without_an_end_follows_the_profile_s_arc_never_a_point(start, arc):
     events = normalise(procedure(run(positioner_primary_angle=start), **PHILIPS))
@@ -88,6 +88,22 @@ def test_a_run_without_an_end_follows_the_profile_s_arc_never_a_point(start, arc
     close(found, arc, rtol=1e-12, because="the arc whose end is nearest to the start")
     assert status(events, "positioner_primary_end_angle_deg") == [Status.ASSUMED]
     assert any("without an end angle" in sentence for sentence in events.warnings)
+
+
+def test_a_run_without_a_start_ends_where_it_is_said_to_end():
+    gone = ("positioner_primary_angle",)
+    kind = coded("irradiation_event_type", ROTATIONAL)
+    found = event(1, kind, without=("irradiation_event_type", *gone), positioner_primary_end_angle=-118.0)
+    events = normalise(procedure(found, **PHILIPS))
+    ends = events.positioner_primary_angle_deg[0], events.positioner_primary_end_angle_deg[0]
+    close(ends, (120.0, -118.0), rtol=1e-12, because="the profile's arc that ends nearest to -118")
+    assert any("without a start angle" in sentence for sentence in events.warnings)
+
+
+def test_a_run_about_the_other_axis_keeps_its_primary_angle():
+    ends = {"positioner_primary_angle": 5.0, "positioner_secondary_end_angle": 40.0}
+    events = normalise(procedure(run(**ends), **PHILIPS))
+    close(events.positioner_primary_end_angle_deg, [5.0], rtol=1e-12, because="it turned about the secondary axis only")
 
 
 def test_end_angles_of_other_events_are_kept_where_they_differ():

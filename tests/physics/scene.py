@@ -7,9 +7,9 @@ import numpy as np
 from skindose.model import Beams, Events, Hits, Layer, Machine, Status
 
 LAYERS = (
-    Layer("upper skin", "carbon fibre", 0.0, 1.5, 225.0, 2000.0),
-    Layer("core", "foam", 1.5, 50.0, 225.0, 2000.0),
-    Layer("lower skin", "carbon fibre", 51.5, 1.5, 225.0, 2000.0),
+    Layer("upper skin", "carbon fibre", 0.0, 0.75, 225.0, 2000.0),
+    Layer("core", "foam", 0.75, 50.0, 225.0, 2000.0),
+    Layer("lower skin", "carbon fibre", 50.75, 0.75, 225.0, 2000.0),
     Layer("pad", "polyurethane", -40.0, 40.0, 225.0, 2000.0),
 )
 FLOATS = [name for name, kind in Events.__annotations__.items() if kind == "FloatArray"]

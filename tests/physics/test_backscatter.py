@@ -47,6 +47,17 @@ def _rows(folder):
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
+def test_between_the_fits_sides():
+    """Without its own column a side is found again from the four others: worse than what is done."""
+    found = beams(np.repeat([60.0, 80.0, 120.0, 150.0], 3), np.tile([0.0, 0.3, 0.9], 4))
+    sides, fitted = backscatter.fit(found)
+    for column in (1, 2):
+        kept = np.arange(5) != column
+        weights = backscatter._polynomial(np.log(sides[kept]), np.log(sides[[column]]))
+        got = (fitted[:, kept] @ weights.T)[:, 0]
+        close(got, fitted[:, column], rtol=0.004, because="measured 0.34 %; straight lines in the logarithm: 1.5 %")
+
+
 @pytest.mark.parametrize("beam", PRINTED)
 def test_two_independent_sources_meet_at_5_cm(beam):
     """Single energies folded over the spectrum against the fit: no step where one takes over from the other."""
@@ -80,7 +91,7 @@ def test_curve_rises_from_one_and_never_jumps(beam):
     side = np.arange(0.0, 400.0, 1.0)
     got = at(beams(*beam), side)
     assert got[0] == 1.0, "no field, no scatter"
-    assert (np.diff(got) >= 0).all()
+    assert np.diff(got).min() > -1e-6, "flat at 35 cm where the voltage is low"
     assert np.diff(got).max() < 0.012
     np.testing.assert_array_equal(got[side > 350], got[350])
 

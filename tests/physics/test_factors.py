@@ -8,6 +8,7 @@ import pytest
 from skindose.config import Settings
 from skindose.model import Status
 from skindose.physics import factors, table
+from skindose.physics.data import read_grid
 from tests.close import close
 from tests.physics import scene
 
@@ -224,3 +225,32 @@ def test_scene_is_what_the_types_say():
     events = scene.events([80.0, 90.0], 0.1)
     assert len(events) == 2
     assert events.region_status is Status.ASSUMED
+
+
+def test_worked_example():
+    """docs/physics.md, by hand: 80 kV, 2.5 mm Al + 0.2 mm Cu, PA, 10 x 10 cm at the reference point, skin at 660 mm."""
+    events = scene.events(80.0, 0.2, transmission=CURVE)
+    hits = scene.hits(1, 1, [FULL], distance_mm=np.array([660.0]))
+    made = factors(events, scene.beams(1), hits, Settings())
+    inverse_square = (600 / 660) ** 2
+    voltage, half_value_layer = 80.0, 5.523
+    sides = np.log([5.0, 10.0, 20.0, 25.0, 35.0])
+    weights = np.polyfit(sides, _equation_8(voltage, half_value_layer), 4)
+    backscatter = np.polyval(weights, np.log(10.0 * 660 / 600))
+    medium = (1.0296 + (backscatter - 1) * 1.0205) / backscatter
+    got = [getattr(made, name)[0] for name in NAMES]
+    close(
+        got, [inverse_square, backscatter, medium, 0.7200, 1.0], rtol=2e-4, because="the page's numbers have 4 digits"
+    )
+    close(10.0 * dose(made)[0], 8.756, rtol=2e-4, because="the page's number for 10 mGy")
+
+
+def _equation_8(voltage, half_value_layer):
+    """Benmakhlouf 2013, eq. 8, written out; only the constants come from the data file."""
+    columns = read_grid("backscatter_fit.csv")[:, 1:]
+    return [
+        (c[0] + c[1] * voltage + c[2] * voltage**2)
+        + (c[3] + c[4] * voltage + c[5] * voltage**2) * half_value_layer
+        + (c[6] + c[7] * voltage + c[8] * voltage**2) * half_value_layer**2
+        for c in columns
+    ]

@@ -97,10 +97,18 @@ def test_described_table_against_two_measured_ones():
     kvp = np.tile([60.0, 80.0, 110.0, 125.0], 2)
     cu, al = np.repeat([0.0, 0.3], 4), np.full(8, 3.1)
     alone = [perpendicular(described(kvp, cu, al, scene.LAYERS[:3]), e, 100.0, scene.LAYERS[:3]) for e in range(8)]
-    close(alone, [0.80, 0.82, 0.82, 0.82, 0.84, 0.86, 0.88, 0.89], rtol=0.06, because="nominal layers, another table")
+    close(
+        alone,
+        [0.80, 0.82, 0.82, 0.82, 0.84, 0.86, 0.88, 0.89],
+        rtol=0.055,
+        because="nominal layers; measured -0.4 to +5 %",
+    )
     padded = [perpendicular(described(kvp, cu, al), e, 100.0) for e in range(8)]
     close(
-        padded, [0.66, 0.68, 0.71, 0.72, 0.76, 0.79, 0.83, 0.83], rtol=0.12, because="machines differ by 10 % and more"
+        padded,
+        [0.66, 0.68, 0.71, 0.72, 0.76, 0.79, 0.83, 0.83],
+        rtol=0.075,
+        because="measured -4 to +7 %; machines differ by 10 %",
     )
 
 
@@ -111,7 +119,7 @@ def test_half_of_the_path_is_half_of_the_loss():
 
 
 def test_a_ray_through_the_table_without_its_pad():
-    path = np.array([[1.5, 50.0, 1.5, 0.0]])
+    path = np.array([[0.75, 50.0, 0.75, 0.0]])
     got = table.transmission(described(80.0, 0.0), np.zeros(1, int), path, np.ones(1), np.zeros(1))[0]
     want = perpendicular(described(80.0, 0.0, layers=scene.LAYERS[:3]), layers=scene.LAYERS[:3])
     close(got, want, rtol=0.005, because="layers weighted by their mean attenuation: hardening in the pad is left out")
@@ -129,7 +137,7 @@ def test_a_ray_that_misses_is_not_weakened():
 def test_transmission_stays_between_0_and_1_for_any_ray():
     random = np.random.default_rng(2)
     cosine = random.uniform(0, 1, 2000)
-    path = np.minimum(np.array([1.5, 50, 1.5, 40]) / np.maximum(cosine, 1e-9)[:, None], 450.0)
+    path = np.minimum(np.array([0.75, 50, 0.75, 40]) / np.maximum(cosine, 1e-9)[:, None], 450.0)
     for kvp, cu in ((40.0, 0.0), (80.0, 0.3), (150.0, 1.0)):
         stack = described(kvp, cu)
         got = table.transmission(stack, np.zeros(2000, int), path, cosine, random.uniform(0, 400, 2000))
@@ -162,6 +170,6 @@ def test_unknown_material_and_curve_are_named():
 
 
 def test_what_the_result_says():
-    assert "described layers (1.5 mm carbon fibre" in table.assumption(scene.machine())
+    assert "described layers (0.75 mm carbon fibre" in table.assumption(scene.machine())
     assert f"measured on such a machine ({CURVE})" in table.assumption(scene.machine(transmission=CURVE))
     assert "not weakened" in table.assumption(scene.machine(has_table=False, support=()))
