@@ -59,8 +59,9 @@ def kerma_area_mm2(kap_gycm2: FloatArray, air_kerma_mgy: FloatArray) -> FloatArr
     """
     usable = (kap_gycm2 > 0) & (air_kerma_mgy > 0)
     area_cm2 = np.full(len(kap_gycm2), np.nan)
-    area_cm2[usable] = kap_gycm2[usable] / mgy_to_gy(1.0) / air_kerma_mgy[usable]
-    return np.asarray(area_cm2 * convert(1.0, "cm2", "area_mm2"), dtype=np.float64)
+    with np.errstate(over="ignore"):  # an infinite area is refused as no possible one
+        area_cm2[usable] = kap_gycm2[usable] / mgy_to_gy(1.0) / air_kerma_mgy[usable]
+        return np.asarray(area_cm2 * convert(1.0, "cm2", "area_mm2"), dtype=np.float64)
 
 
 def reported_kerma_mgy(work: Work) -> FloatArray:
@@ -72,7 +73,7 @@ def reported_kerma_mgy(work: Work) -> FloatArray:
 def rounding_error(work: Work) -> FloatArray:
     """(events,) relative error of KAP / air kerma from the steps in which the file writes them."""
     kerma, kap = reported_kerma_mgy(work), work.columns["kap_gycm2"]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error = 0.5 * resolution(kerma) / kerma + 0.5 * resolution(kap) / kap
     return np.where(np.isfinite(error), error, np.nan)
 
