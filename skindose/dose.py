@@ -51,11 +51,6 @@ def find_peak(dose_mgy: FloatArray, phantom: Phantom) -> Peak | None:
     return Peak(means[best], float(dose_mgy.max()), cell, cells, (x, y, z), region)
 
 
-def patch_mean(values: FloatArray, peak: Peak, phantom: Phantom) -> float:
-    """Area-weighted mean of a per-cell quantity over the peak's patch."""
-    return float(np.average(values[peak.patch], weights=patch_area_mm2(peak, phantom)))
-
-
 def patch_area_mm2(peak: Peak, phantom: Phantom) -> FloatArray:
     """(cells of the patch,) area that each cell gives to the peak's patch; the last one only what it lacks."""
     return _patch(peak.cell, phantom)[1]

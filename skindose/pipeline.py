@@ -35,6 +35,7 @@ from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 LEAST_SKIN_DISTANCE_MM = 380.0
 # Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
 LARGEST_SCATTER_FACTOR = 1.7
+_EXCLUDED = "excluded by the user"
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -66,7 +67,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         bound, why = _upper_bound(events, totals)
         result = replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, *why))
     findings = triggers.evaluate(rules, quantities(result), _context(result))
-    return replace(result, findings=findings, warnings=(*result.warnings, *findings.warnings))
+    return replace(result, findings=findings)
 
 
 _Mapped = tuple[Placement, Beams, Hits, Factors, DoseMap]
@@ -152,12 +153,12 @@ def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
     mapped = events.mapped.copy()
     for index in chosen:
         mapped[index] = False
-        reasons[index] = "excluded by the user"
+        reasons[index] = _EXCLUDED
     if not chosen:
         return events, {}
-    note = f"{len(chosen)} events excluded by the user: {text}."
+    note = f"{len(chosen)} events {_EXCLUDED}: {text}."
     events = replace(events, mapped=mapped, unmapped_reason=tuple(reasons), assumptions=(*events.assumptions, note))
-    return events, dict.fromkeys(chosen, "excluded by the user")
+    return events, dict.fromkeys(chosen, _EXCLUDED)
 
 
 def parse_numbers(text: str, count: int) -> set[int]:

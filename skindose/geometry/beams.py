@@ -77,9 +77,11 @@ def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple
 
     There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
     """
-    start = _gantry_angles(events, placement, "positioner_primary_angle_deg", "positioner_secondary_angle_deg")
-    end = _gantry_angles(events, placement, "positioner_primary_end_angle_deg", "positioner_secondary_end_angle_deg")
-    travel = np.where(np.isfinite(end), end - start, 0.0)[usable]
+    primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
+    end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
+    start = _gantry_angles(events, placement, primary, secondary)
+    end = _gantry_angles(events, placement, _or_else(end_primary, primary), _or_else(end_secondary, secondary))
+    travel = (end - start)[usable]
     steps = np.maximum(1, np.ceil(np.abs(travel).max(axis=1, initial=0.0) / STEP_DEG)).astype(np.int64)
     event = np.repeat(usable, steps)
     first = np.repeat(np.cumsum(steps) - steps, steps)
@@ -88,15 +90,13 @@ def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple
     return event.astype(np.int32), angles[:, 0], angles[:, 1]
 
 
-def _gantry_angles(events: Events, placement: Placement, primary_name: str, secondary_name: str) -> FloatArray:
-    """(events, 2) angles relative to the gantry; a missing secondary end angle is the start's."""
-    primary = getattr(events, primary_name)
-    secondary = getattr(events, secondary_name)
-    if "end" in primary_name:
-        missing = np.isnan(primary) & np.isnan(secondary)
-        primary = np.where(np.isnan(primary), events.positioner_primary_angle_deg, primary)
-        secondary = np.where(np.isnan(secondary), events.positioner_secondary_angle_deg, secondary)
-        primary = np.where(missing, np.nan, primary)
+def _or_else(end_deg: FloatArray, start_deg: FloatArray) -> FloatArray:
+    """End angles; where one is missing the stand did not turn about that axis."""
+    return np.where(np.isnan(end_deg), start_deg, end_deg)
+
+
+def _gantry_angles(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
+    """(events, 2) the file's angles in degrees, relative to the gantry."""
     reference = _reference_axes(events, placement)
     if np.array_equal(reference, np.eye(3)):
         return np.stack([primary, secondary], axis=-1)

@@ -4,9 +4,9 @@ from skindose.model import Result
 from skindose.report.events import events_csv
 from skindose.report.mesh import vtp
 from skindose.report.page import html
-from skindose.report.summary import schema, schema_json, summary, summary_json
+from skindose.report.summary import schema, summary, summary_json
 
-__all__ = ["events_csv", "html", "render", "schema", "schema_json", "summary", "summary_json", "vtp"]
+__all__ = ["events_csv", "html", "render", "schema", "summary", "summary_json", "vtp"]
 
 
 def render(result: Result) -> dict[str, bytes]:

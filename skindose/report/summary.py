@@ -29,11 +29,6 @@ def summary_json(result: Result) -> bytes:
     return (json.dumps(summary(result), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
-def schema_json() -> str:
-    """The published JSON schema as text."""
-    return json.dumps(schema(), indent=2)
-
-
 def schema() -> dict[str, Any]:
     """The published JSON schema (draft 2020-12) of result.json."""
     text = resources.files("skindose.report").joinpath("result.schema.json").read_text(encoding="utf-8")

@@ -75,6 +75,29 @@ def test_at_least_95_percent_of_the_air_kerma_is_mapped(results, name):
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "want_mgy"),
+    [
+        ("siemens_axiom_artis", 1.15),
+        ("siemens_axiom_example_procedure", 16.0),
+        ("philips_legacy_316_events_7.7Gy", 6850.0),
+    ],
+)
+def test_peaks_are_what_the_readme_says(results, name, want_mgy):
+    peak = load(results[3] / name)["peak"]
+    close(peak["skin_dose_mgy"], want_mgy, rtol=5e-3, because="the README gives three digits")
+
+
+@pytest.mark.shared
+def test_a_lateral_beam_meets_the_trunk_of_a_body_without_arms(rdsr_folder, tmp_path):
+    source = rdsr_folder / "siemens_axiom_example_procedure.dcm"
+    assert skindose("run", source, "--phantom", "oval", "--out", tmp_path)[0] == 0
+    peak = load(tmp_path / source.stem)["peak"]
+    close(peak["skin_dose_mgy"], 11.5, rtol=5e-3, because="the README gives three digits")
+    assert peak["region"] == "lateral thorax, right"
+
+
+@pytest.mark.shared
 def test_the_high_dose_procedure_fires_and_peaks_on_the_back(results):
     result = load(results[3] / "philips_legacy_316_events_7.7Gy")
     fired = {(t["rule"], t["quantity"]) for t in result["triggers"] if t["fired"]}

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skindose.model import Beams, Events, Hits, Layer, Machine, Status
+from skindose.model import Beams, Events, Hits, Layer, Status
+from tests import scenes
 
 LAYERS = (
     Layer("upper skin", "carbon fibre", 0.0, 0.75, 225.0, 2000.0),
@@ -17,22 +18,7 @@ FLOATS = [name for name, kind in Events.__annotations__.items() if kind == "Floa
 
 def machine(**changes):
     """A machine with table and pad described, not measured."""
-    values = {
-        "profile": "test",
-        "profile_status": "assumed",
-        "has_table": True,
-        "height_zero_known": True,
-        "lateral_zero_known": True,
-        "longitudinal_zero_known": True,
-        "angles_relative_to": "patient",
-        "axis_order": "primary-secondary",
-        "inherent_filtration_mmal": 2.5,
-        "anode_angle_deg": 11.0,
-        "detector_side_mm": 300.0,
-        "support": LAYERS,
-        "transmission": "",
-    }
-    return Machine(**{**values, **changes})
+    return scenes.machine(**{"profile": "test", "profile_status": "assumed", "support": LAYERS, **changes})
 
 
 def events(kvp_kv, filter_cu_mm, filter_al_mm=0.0, **machine_changes):
