@@ -64,7 +64,56 @@ def edge_distance(beam, u, v):
 
 
 def cover(beam, corners, split):
-    """Share of the cell inside the field, from its split^2 equal sub-triangles unless all corners are inside."""
+    """Share of the cell inside the field, and whether that is a close call.
+
+    Straight edges cut the cell to a polygon; a round field is sampled at the centroids of split^2 equal sub-triangles
+    unless all corners are inside.
+    """
+    if beam["circular"]:
+        return cover_round(beam, corners, split)
+    polygon = [*corners]
+    for normal in edge_normals(beam):
+        polygon = clip(polygon, [(point - beam["source"]) @ normal for point in polygon])
+    area = polygon_area(polygon)
+    whole = polygon_area([*corners])
+    share = area / whole if whole > 0 else float(len(polygon) > 0)
+    margins = [(corner - beam["source"]) @ normal for corner in corners for normal in edge_normals(beam)]
+    close = min(map(abs, margins)) < 1e-9 * beam["reference"] ** 2
+    return share, close or 0 < share < 1e-9
+
+
+def edge_normals(beam):
+    """Inward normals of the four planes through the source and the field's edges."""
+    u0, u1, v0, v1 = beam["field"]
+    r = beam["reference"]
+    return (
+        r * beam["u"] - u0 * beam["axis"],
+        u1 * beam["axis"] - r * beam["u"],
+        r * beam["v"] - v0 * beam["axis"],
+        v1 * beam["axis"] - r * beam["v"],
+    )
+
+
+def clip(polygon, heights):
+    """The part of a polygon where `heights`, linear over it, are not negative."""
+    kept = []
+    for k in range(len(polygon)):
+        here, there = heights[k - 1], heights[k]
+        if (here >= 0) != (there >= 0):
+            kept.append(polygon[k - 1] + here / (here - there) * (polygon[k] - polygon[k - 1]))
+        if there >= 0:
+            kept.append(polygon[k])
+    return kept
+
+
+def polygon_area(polygon):
+    if len(polygon) < 3:
+        return 0.0
+    sides = np.array(polygon[1:]) - polygon[0]
+    return np.linalg.norm(np.cross(sides[:-1], sides[1:]).sum(axis=0)) / 2
+
+
+def cover_round(beam, corners, split):
     margins = [point_margin(beam, corner) for corner in corners]
     near = any(abs(m) < 1e-9 for m in margins)
     if all(m >= 0 for m in margins):

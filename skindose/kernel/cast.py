@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skindose.kernel import jit
-from skindose.model import Beams, FloatArray, Hits, Phantom
+from skindose.model import Beams, ByteArray, FloatArray, Hits, IntArray, Phantom
+
+# Beams that one thread does at a time.
+SHARE = 64
+# Room for the hits of one thread's beams, beside one cell each.
+ROOM = 1 << 16
 
 
 class Hierarchy(NamedTuple):
-    """The bounding-volume hierarchy of a phantom: cells in Morton order, and the boxes of an implicit binary tree."""
+    """The bounding-volume hierarchy of a phantom, as kernel/jit.py describes it.
 
-    order: np.ndarray
+    known    (leaves, LEAF) and
+    known_leaf (leaves,) what has been learnt so far: whether a cell lies open or inside another part of the body; the
+             same whichever beam asks first
+    margin_mm  at the reference plane: farther outside the field rays go through the hierarchy one by one
+    """
+
+    order: IntArray
     corners: FloatArray
-    centroid: FloatArray
-    normal: FloatArray
-    boxes: FloatArray
+    faces: FloatArray
+    leaves: FloatArray
+    nodes: FloatArray
+    closed: bool
+    known: ByteArray
+    known_leaf: ByteArray
+    margin_mm: float
 
 
 _hierarchies: WeakKeyDictionary[Phantom, Hierarchy] = WeakKeyDictionary()
@@ -28,43 +48,101 @@ def hierarchy(phantom: Phantom) -> Hierarchy:
     """The phantom's hierarchy, built once and kept as long as the phantom lives."""
     found = _hierarchies.get(phantom)
     if found is None:
-        centroid = np.ascontiguousarray(phantom.centroid_mm, dtype=np.float64)
-        order = np.argsort(jit.morton_codes(centroid), kind="stable")
-        corners, boxes = jit.build(
-            np.ascontiguousarray(phantom.vertices_mm, dtype=np.float64),
-            np.ascontiguousarray(phantom.triangles, dtype=np.int32),
-            order,
+        vertices, centroid, normal = (
+            np.ascontiguousarray(array, dtype=np.float64)
+            for array in (phantom.vertices_mm, phantom.centroid_mm, phantom.normal)
         )
-        found = Hierarchy(order, corners, centroid[order], np.ascontiguousarray(phantom.normal[order]), boxes)
+        triangles, neighbours = (
+            np.ascontiguousarray(array, dtype=np.int32) for array in (phantom.triangles, phantom.neighbours)
+        )
+        order = jit.cell_order(centroid)
+        corners, faces, leaves, nodes = jit.build(vertices, triangles, order, centroid, normal)
+        found = Hierarchy(
+            order.astype(np.int32),
+            corners,
+            faces,
+            leaves,
+            nodes,
+            closed=jit.is_closed(triangles, neighbours),
+            known=np.zeros((len(leaves), jit.LEAF), dtype=np.uint8),
+            known_leaf=np.zeros(len(leaves), dtype=np.uint8),
+            margin_mm=float(2.0 * np.sqrt(phantom.area_mm2.mean())),
+        )
         _hierarchies[phantom] = found
     return found
 
 
-def cast(beams: Beams, phantom: Phantom) -> Hits:
+def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
     """Which cells each beam lights: inside the field, facing the source, not shadowed by another part of the body.
 
-    A cell shadows with its outer side only: a ray enters a closed body before it leaves it.
+    A cell that the field's edge crosses is covered by the share of its area inside: exactly that share for a
+    rectangle, sampled for a round field. Shadow, distance, incidence and path through the support are those of the
+    ray to the centroid. Hits stand beam by beam, within a beam in the hierarchy's order, which depends on the phantom
+    alone; they are the same to the bit for any number of threads.
 
-    A cell whose corners all lie in the field is covered whole; one that the edge crosses by the share of its sampled
-    area inside. Shadow, distance, incidence and path through the support are those of the centroid. Hits stand beam by
-    beam, within a beam in the hierarchy's order, which depends on the phantom alone.
+    threads   how many to work with; None: one per processor that this process may use
+    raises    ValueError where a beam's numbers are not finite
     """
     tree = hierarchy(phantom)
+    packed = _pack(beams)
     slabs = np.ascontiguousarray(beams.support_mm, dtype=np.float64).reshape(-1, 6)
-    start, place, rows = jit.cast(_pack(beams), tree.corners, tree.centroid, tree.normal, tree.boxes, slabs)
-    columns = np.ascontiguousarray(rows.T)
+    parts = [packed[first : first + SHARE] for first in range(0, len(packed), SHARE)]
+    with _workers(threads, len(parts)) as work:
+        chosen = list(work(lambda part: _select(part, tree), parts))
+        beam_start = np.concatenate([[0], *(np.diff(starts) for starts, _, _ in chosen)]).cumsum()
+        columns = np.empty((jit.COLUMNS + len(slabs), beam_start[-1]))
+        cell = np.empty(beam_start[-1], dtype=np.int32)
+
+        def fill(part: int) -> None:
+            starts, place, share = chosen[part]
+            first = beam_start[part * SHARE]
+            mine = slice(first, first + len(place))
+            columns[5, mine] = share
+            np.take(tree.order, place, out=cell[mine])
+            jit.fill(parts[part], starts, first, place, tree.faces, slabs, columns)
+
+        list(work(fill, range(len(parts))))
     return Hits(
-        beam_start=start,
-        cell=tree.order[place].astype(np.int32),
+        beam_start=beam_start,
+        cell=cell,
         distance_mm=columns[0],
         cos_incidence=columns[1],
         u_mm=columns[2],
         v_mm=columns[3],
         edge_mm=columns[4],
         coverage=columns[5],
-        path_mm=np.ascontiguousarray(rows[:, jit.HIT :]),
-        primary=np.ones(len(place), dtype=np.bool_),
+        path_mm=columns[jit.COLUMNS :].T,
+        primary=np.ones(len(cell), dtype=np.bool_),
     )
+
+
+@contextmanager
+def _workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """`map`, or that of a pool of threads where there is enough to do."""
+    count = min(threads or len(os.sched_getaffinity(0)), tasks)
+    if count < 2:
+        yield map
+        return
+    with ThreadPoolExecutor(count) as pool:
+        yield pool.map
+
+
+def _select(packed: FloatArray, tree: Hierarchy) -> tuple[NDArray[np.int64], IntArray, FloatArray]:
+    """starts (beams + 1,), and for each hit its cell in the hierarchy's order and the share of it in the field."""
+    room = tree.known.size + ROOM  # any beam fits
+    place, share = np.empty(room, dtype=np.int32), np.empty(room)
+    starts = np.zeros(len(packed) + 1, dtype=np.int64)
+    places, shares = [], []
+    total = done = 0
+    while done < len(packed):
+        then = jit.select(packed, done, *tree[1:], place, share, starts)
+        count = starts[then]
+        starts[done : then + 1] += total
+        total += count
+        places.append(place[:count].copy())
+        shares.append(share[:count].copy())
+        done = then
+    return starts, np.concatenate(places), np.concatenate(shares)
 
 
 def _pack(beams: Beams) -> FloatArray:

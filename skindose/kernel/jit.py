@@ -1,12 +1,17 @@
 """All numba code of the kernel; one file, since numba's disk cache does not see changes in other files.
 
-The hierarchy is an implicit binary tree over the cells in Morton order: node 1 is the root, node i has the children
-2 i and 2 i + 1, the last `leaves` nodes hold LEAF consecutive cells each. Arrays whose name begins with `sorted_`
-follow that order.
+The cells stand LEAF at a time in leaves, each a compact patch of skin. The hierarchy is an implicit tree over them:
+node 0 is the root, node n has the children LEAF n + 1 to LEAF n + LEAF; those beyond the last node are the leaves.
+
+What a cell needs to be lit: its outer side faces the source, a part of it lies in the field, and nothing stands between
+the source and its centroid. On a closed surface a ray from outside enters and leaves in turn, so a cell that lies open
+(not inside another part of the body) is shadowed exactly where the ray leaves the surface before it reaches the cell.
+Only cells seen from their inner side can show that, and those nearest to the source rarely lie in front of anything: a
+comparison of depths in a coarse grid over the field clears whole leaves. Cells inside another part of the body, open
+surfaces and sources inside the body take the plain way, a ray through the hierarchy. docs/kernel.md has the argument.
 
 A beam is a row of floats (see `BEAM`), made by kernel/cast.py: source 0:3, axis 3:6, u 6:9, v 9:12, field 12:16,
 reference distance 16, circular 17, patient-to-table rotation 18:27 (row by row) and origin 27:30.
-A hit is a row of floats: distance, cosine, u, v, edge, coverage, then the path per layer.
 """
 
 import sys
@@ -33,78 +38,301 @@ def _load_numba_without_scipy():
 
 _load_numba_without_scipy()
 
-LEAF = 8
-NOWHERE = 1e300  # where boxes without cells are
+LEAF = 8  # cells in a leaf, and children of a node: as many as are worked on side by side
 BEAM = 30
-HIT = 6
-# A cell that the field's edge crosses is sampled at the centroids of SPLIT x SPLIT equal sub-triangles.
+COLUMNS = 6  # of a hit, before the paths: distance, cosine, u, v, edge, coverage
+LOOK = 15  # numbers worked out of each leaf that a beam may meet
+# A cell that a round field's edge crosses is sampled at the centroids of SPLIT x SPLIT equal sub-triangles.
 SPLIT = 6
-# Largest grid of pixels over a field, and room for this many entries per cell of the body in its pixels.
-GRID = 256
-MEMBERS = 16
 # Rays end this share of their length short of the cell, so that rounding does not let it shadow itself.
 RAY_END = 1.0 - 1e-9
+# Where leaves are judged as a whole they count as this much larger, relative to their distance, against rounding.
+SLACK = 1e-9
+# Most pixels on a side of the grid over the field in which the depths of leaves are compared.
+GRID = 32
+# Hits that are filled together, small enough for the cache.
+BATCH = 256
+
+UNKNOWN, OPEN, BURIED = 0, 1, 2  # what is known of a cell; of a leaf, OPEN: all its cells are
+FRONT, BACK, MIXED = 0, 1, 2  # which side a leaf's cells show the source
+
+
+# --- the hierarchy
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _spread(value):
-    """Spread the low 10 bits of `value` to every third bit."""
-    value = (value | (value << 16)) & 0x030000FF
-    value = (value | (value << 8)) & 0x0300F00F
-    value = (value | (value << 4)) & 0x030C30C3
-    return (value | (value << 2)) & 0x09249249
+def _part(order, keys, first, last, middle):
+    """Order cells first to last so that none before `middle` has a larger key than one from it on [Hoare 1961]."""
+    low, high = first, last - 1
+    while low < high:
+        a, b, c = keys[order[low]], keys[order[(low + high) // 2]], keys[order[high]]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = low, high
+        while i <= j:
+            while keys[order[i]] < pivot:
+                i += 1
+            while keys[order[j]] > pivot:
+                j -= 1
+            if i <= j:
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if middle <= j:
+            high = j
+        elif middle >= i:
+            low = i
+        else:
+            return
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def morton_codes(centroid):
-    """(cells,) Morton codes of the centroids on a 1024 x 1024 x 1024 grid over their bounding cube."""
-    low = np.empty(3)
-    extent = 1e-12
-    for k in range(3):
-        low[k] = centroid[:, k].min()
-        extent = max(extent, centroid[:, k].max() - low[k])
-    codes = np.empty(len(centroid), np.int64)
-    for i in range(len(centroid)):
-        code = np.int64(0)
-        for k in range(3):
-            code |= _spread(np.int64((centroid[i, k] - low[k]) / extent * 1023.0)) << k
-        codes[i] = code
-    return codes
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def build(vertices, triangles, order):
-    """Corners of the cells in Morton order (cells, 9), and the boxes of all nodes (2 leaves, 6)."""
-    cells = len(triangles)
+def cell_order(centroid):
+    """(cells,) the cells in the order of the hierarchy: each node's share is split in two across its longest side."""
+    cells = len(centroid)
     leaves = 1
     while leaves * LEAF < cells:
         leaves *= 2
-    boxes = np.empty((2 * leaves, 6))
-    boxes[:, :3] = np.inf
-    boxes[:, 3:] = -np.inf
-    corners = np.empty((cells, 9))
-    for i in range(cells):
-        node = leaves + i // LEAF
-        for corner in range(3):
+    order = np.arange(cells)
+    axes = np.ascontiguousarray(centroid.T)
+    slots = leaves * LEAF
+    while slots > LEAF:
+        for first in range(0, cells, slots):
+            last, middle = min(first + slots, cells), first + slots // 2
+            if middle >= last:
+                continue
+            longest, best = 0, -1.0
             for k in range(3):
-                x = vertices[triangles[order[i], corner], k]
-                corners[i, 3 * corner + k] = x
-                boxes[node, k] = min(boxes[node, k], x)
-                boxes[node, 3 + k] = max(boxes[node, 3 + k], x)
-    for node in range(leaves - 1, 0, -1):
-        for k in range(3):
-            boxes[node, k] = min(boxes[2 * node, k], boxes[2 * node + 1, k])
-            boxes[node, 3 + k] = max(boxes[2 * node, 3 + k], boxes[2 * node + 1, 3 + k])
-    for node in range(2 * leaves):
-        if boxes[node, 0] > boxes[node, 3]:  # no cells: a point that no segment reaches
-            boxes[node, :] = NOWHERE
-    return corners, boxes
+                low, high = np.inf, -np.inf
+                for i in range(first, last):
+                    x = axes[k, order[i]]
+                    low, high = min(low, x), max(high, x)
+                if high - low > best:
+                    longest, best = k, high - low
+            _part(order, axes[longest], first, last, middle)
+        slots //= 2
+    return order
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge_planes(beam):
-    """(4, 4) planes through the source and the field's edges: normal pointing into the beam, and offset."""
-    planes = np.empty((4, 4))
+def is_closed(triangles, neighbours):
+    """True where every cell has, across each of its edges, one neighbour that runs along it the other way."""
+    for i in range(len(triangles)):
+        for k in range(3):
+            j = neighbours[i, k]
+            if j < 0:
+                return False
+            a, b = triangles[i, k], triangles[i, (k + 1) % 3]
+            runs_back = False
+            for m in range(3):
+                runs_back |= triangles[j, m] == b and triangles[j, (m + 1) % 3] == a and neighbours[j, m] == i
+            if not runs_back:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def build(vertices, triangles, order, centroid, normal):
+    """The hierarchy of the cells in the order of `cell_order`.
+
+    corners (leaves, 9, LEAF)   x, y, z of the three corners of each cell; 0 where the last leaf is not full
+    faces (leaves, 6, LEAF)     centroid and normal
+    leaves (leaves, 12)         centre and half sides of the box, radius of the ball about its centre, mean normal,
+                                cosine and sine of the angle within which all normals lie about it (0 and 1: any)
+    nodes (nodes, 6, LEAF)      centre and half sides of the children's boxes, half sides below 0 where there is none
+    """
+    cells = len(triangles)
+    count = (cells + LEAF - 1) // LEAF
+    corners = np.zeros((count, 9, LEAF))
+    faces = np.zeros((count, 6, LEAF))
+    leaves = np.zeros((count, 12))
+    for leaf in range(count):
+        for j in range(min(LEAF, cells - leaf * LEAF)):
+            i = order[leaf * LEAF + j]
+            for k in range(3):
+                faces[leaf, k, j] = centroid[i, k]
+                faces[leaf, 3 + k, j] = normal[i, k]
+                for corner in range(3):
+                    corners[leaf, 3 * corner + k, j] = vertices[triangles[i, corner], k]
+        _summarise(leaves[leaf], corners[leaf], faces[leaf], min(LEAF, cells - leaf * LEAF))
+    return corners, faces, leaves, _nodes(leaves)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _summarise(leaf, corners, faces, cells):
+    """Box, ball and cone of normals of a leaf."""
+    for k in range(3):
+        low, high = np.inf, -np.inf
+        for j in range(cells):
+            for corner in range(0, 9, 3):
+                low, high = min(low, corners[corner + k, j]), max(high, corners[corner + k, j])
+            leaf[7 + k] += faces[3 + k, j]
+        leaf[k], leaf[3 + k] = 0.5 * (low + high), 0.5 * (high - low)
+    leaf[6] = np.sqrt(leaf[3] ** 2 + leaf[4] ** 2 + leaf[5] ** 2)
+    length = np.sqrt(leaf[7] ** 2 + leaf[8] ** 2 + leaf[9] ** 2)
+    cosine = 1.0 if length > 1e-9 else 0.0
+    for k in range(3):
+        leaf[7 + k] /= length if length > 1e-9 else 1.0
+    for j in range(cells):  # a cell without area has the normal 0: its leaf counts as mixed
+        cosine = min(cosine, faces[3, j] * leaf[7] + faces[4, j] * leaf[8] + faces[5, j] * leaf[9])
+    leaf[10] = max(cosine, 0.0)
+    leaf[11] = np.sqrt(max(1.0 - leaf[10] ** 2, 0.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _nodes(leaves):
+    """Nodes of the tree over the leaves: node n has the children LEAF n + 1 ..., the bottom ones have leaves."""
+    count = len(leaves)
+    above, width = 0, 1  # nodes above the bottom level, and on it
+    while width * LEAF < count:
+        above += width
+        width *= LEAF
+    nodes = np.empty((above + width, 6, LEAF))
+    nodes[:, :3] = 0.0
+    nodes[:, 3:] = -1e30
+    for n in range(above + width - 1, -1, -1):
+        for j in range(LEAF):
+            child = LEAF * n + 1 + j
+            leaf = child - above - width
+            if leaf >= count:
+                continue
+            for k in range(3):
+                if leaf >= 0:
+                    nodes[n, k, j], nodes[n, 3 + k, j] = leaves[leaf, k], leaves[leaf, 3 + k]
+                    continue
+                low, high = np.inf, -np.inf
+                for m in range(LEAF):
+                    if nodes[child, 3, m] >= 0.0:
+                        low = min(low, nodes[child, k, m] - nodes[child, 3 + k, m])
+                        high = max(high, nodes[child, k, m] + nodes[child, 3 + k, m])
+                if low <= high:
+                    # A little larger than the sum of its parts, against rounding.
+                    nodes[n, k, j] = 0.5 * (low + high)
+                    nodes[n, 3 + k, j] = 0.5 * (high - low) + 1e-12 * (abs(low) + abs(high))
+    return nodes
+
+
+# --- rays through the hierarchy
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crossings(ox, oy, oz, dx, dy, dz, end, c, leaf, own, out):
+    """How o + t d, 0 < t < end, crosses the cells of a leaf but cell `own`: numbers from outside and from inside.
+
+    [Moeller & Trumbore, J Graphics Tools 2 (1997) 21, without the divisions]
+    """
+    from_outside, from_inside = 0, 0
+    for j in range(LEAF):
+        ax, ay, az = c[leaf, 0, j], c[leaf, 1, j], c[leaf, 2, j]
+        e1x, e1y, e1z = c[leaf, 3, j] - ax, c[leaf, 4, j] - ay, c[leaf, 5, j] - az
+        e2x, e2y, e2z = c[leaf, 6, j] - ax, c[leaf, 7, j] - ay, c[leaf, 8, j] - az
+        px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
+        determinant = e1x * px + e1y * py + e1z * pz
+        sx, sy, sz = ox - ax, oy - ay, oz - az
+        qx, qy, qz = sy * e1z - sz * e1y, sz * e1x - sx * e1z, sx * e1y - sy * e1x
+        sign = 1.0 if determinant > 0.0 else -1.0
+        size = abs(determinant)
+        a = sign * (sx * px + sy * py + sz * pz)
+        b = sign * (dx * qx + dy * qy + dz * qz)
+        t = sign * (e2x * qx + e2y * qy + e2z * qz)
+        meets = (a >= 0.0) & (b >= 0.0) & (a + b <= size) & (t > 0.0) & (t < end * size) & (j != own)
+        from_outside += meets & (determinant > 0.0)
+        from_inside += meets & (determinant < 0.0)
+    out[0], out[1] = from_outside, from_inside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
+    """Crossings of o + t d, 0 < t < RAY_END, ray = (o, d), with all cells but one: from outside less from inside.
+
+    until_entered   stop at the first crossing from outside, and return 1; 0 where there is none
+    """
+    ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    ix, iy, iz = 1.0 / _not_zero(dx), 1.0 / _not_zero(dy), 1.0 / _not_zero(dz)
+    total = 0
+    stack[0] = 0
+    top = 1
+    while top > 0:
+        top -= 1
+        n = stack[top]
+        if n >= len(nodes):
+            leaf = n - len(nodes)
+            _crossings(ox, oy, oz, dx, dy, dz, RAY_END, corners, leaf, own if leaf == own_leaf else -1, out)
+            if until_entered and out[0] > 0:
+                return 1
+            total += out[0] - out[1]
+            continue
+        for j in range(nodes.shape[2]):
+            x, y, z = (nodes[n, 0, j] - ox) * ix, (nodes[n, 1, j] - oy) * iy, (nodes[n, 2, j] - oz) * iz
+            hx, hy, hz = abs(nodes[n, 3, j] * ix), abs(nodes[n, 4, j] * iy), abs(nodes[n, 5, j] * iz)
+            enter = max(max(x - hx, y - hy), max(z - hz, 0.0))
+            leave = min(min(x + hx, y + hy), min(z + hz, 1.0))
+            out[2 + j] = (enter <= leave * (1.0 + SLACK)) & (nodes[n, 3, j] >= 0.0)
+        for j in range(LEAF):
+            if out[2 + j]:
+                stack[top] = LEAF * n + 1 + j
+                top += 1
+    return 0 if until_entered else total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out):
+    """Learn which cells of a leaf lie open, not inside another part of the body: a ray along the normal from such a
+    cell goes into the body as often as out of it.
+    """
+    reach = _reach(nodes)
+    all_open = True
+    for j in range(LEAF):
+        for k in range(3):
+            ray[k] = faces[leaf, k, j]
+            ray[3 + k] = reach * faces[leaf, 3 + k, j]
+        is_open = _along_ray(ray, leaf, j, corners, nodes, stack, out, False) == 0
+        known[leaf, j] = OPEN if is_open else BURIED
+        all_open = all_open and is_open
+    known_leaf[leaf] = OPEN if all_open else BURIED
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _reach(nodes):
+    """A length beyond the body from any point in its box."""
+    reach = 0.0
+    for k in range(3):
+        low, high = np.inf, -np.inf
+        for j in range(LEAF):
+            if nodes[0, 3, j] >= 0.0:
+                low = min(low, nodes[0, k, j] - nodes[0, 3 + k, j])
+                high = max(high, nodes[0, k, j] + nodes[0, 3 + k, j])
+        reach += high - low
+    return reach
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _outside_body(beam, corners, nodes, ray, stack, out):
+    """True where the source lies outside a closed body."""
+    inside = False
+    for j in range(LEAF):
+        within = True
+        for k in range(3):
+            within &= abs(beam[k] - nodes[0, k, j]) <= nodes[0, 3 + k, j]
+        inside |= within
+    if not inside:
+        return True
+    reach = _reach(nodes)
+    for k in range(3):
+        ray[k] = beam[k]
+        ray[3 + k] = -reach * beam[3 + k] + 1e-3 * reach * beam[6 + k]
+    return _along_ray(ray, -1, -1, corners, nodes, stack, out, False) == 0
+
+
+# --- the field
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _edge_planes(beam, planes):
+    """(4, 4) planes through the source and the field's edges.
+
+    Normal pointing into the beam, and offset: for a point at `depth` along the axis, normal . x + offset is its
+    depth times its distance from the edge, seen at the reference plane, positive inside.
+    """
     for side in range(4):
         axis = 6 if side < 2 else 9
         sign = 1.0 if side % 2 == 0 else -1.0
@@ -112,373 +340,594 @@ def _edge_planes(beam):
         for k in range(3):
             normal = sign * (beam[16] * beam[axis + k] - beam[12 + side] * beam[3 + k])
             planes[side, k] = normal
-            offset += normal * beam[k]
+            offset -= normal * beam[k]
         planes[side, 3] = offset
-    return planes
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _box_outside(box, planes):
-    """True where the box lies wholly outside one of the planes."""
+def _shares_in_planes(corners, leaf, planes, cut, shares, crossing):
+    """Shares of the leaf's cells inside the planes of `cut` (bits): exact where one plane at most crosses the cell.
+
+    shares (LEAF,) and crossing (LEAF,) filled; crossing has the bits of the planes that cross the cell.
+    """
+    shares[:] = 1.0
+    crossing[:] = 0
     for side in range(4):
-        reach = -planes[side, 3]
-        for k in range(3):
-            normal = planes[side, k]
-            reach += normal * (box[3 + k] if normal > 0.0 else box[k])
-        if reach < 0.0:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _segment_misses_box(ox, oy, oz, ix, iy, iz, boxes, node):
-    """True where the segment o + t d, 0 <= t <= 1, with i = 1 / d, does not meet the node's box."""
-    x0, x1 = (boxes[node, 0] - ox) * ix, (boxes[node, 3] - ox) * ix
-    y0, y1 = (boxes[node, 1] - oy) * iy, (boxes[node, 4] - oy) * iy
-    z0, z1 = (boxes[node, 2] - oz) * iz, (boxes[node, 5] - oz) * iz
-    enter = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
-    leave = min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
-    return enter > leave
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _ray_meets_triangle(ox, oy, oz, dx, dy, dz, c, i):
-    """True where o + t d meets the outer side of triangle i at 0 < t < RAY_END [Moeller & Trumbore 1997]."""
-    e1x, e1y, e1z = c[i, 3] - c[i, 0], c[i, 4] - c[i, 1], c[i, 5] - c[i, 2]
-    e2x, e2y, e2z = c[i, 6] - c[i, 0], c[i, 7] - c[i, 1], c[i, 8] - c[i, 2]
-    px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
-    determinant = e1x * px + e1y * py + e1z * pz
-    if not determinant > 0.0:  # seen from its inner side, or edge-on
-        return False
-    sx, sy, sz = ox - c[i, 0], oy - c[i, 1], oz - c[i, 2]
-    a = (sx * px + sy * py + sz * pz) / determinant
-    if not 0.0 <= a <= 1.0:
-        return False
-    qx, qy, qz = sy * e1z - sz * e1y, sz * e1x - sx * e1z, sx * e1y - sy * e1x
-    b = (dx * qx + dy * qy + dz * qz) / determinant
-    if b < 0.0 or a + b > 1.0:
-        return False
-    t = (e2x * qx + e2y * qy + e2z * qz) / determinant
-    return 0.0 < t < RAY_END
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _shadowed(beam, ray, own, sorted_corners, boxes, stack):
-    """True where the outer side of any other cell lies between the source and the source + ray."""
-    ox, oy, oz = beam[0], beam[1], beam[2]
-    dx, dy, dz = ray[0], ray[1], ray[2]
-    ix = 1.0 / dx if dx != 0.0 else 1e300
-    iy = 1.0 / dy if dy != 0.0 else 1e300
-    iz = 1.0 / dz if dz != 0.0 else 1e300
-    leaves = len(boxes) // 2
-    stack[0] = 1
-    top = 1
-    while top > 0:
-        top -= 1
-        node = stack[top]
-        if _segment_misses_box(ox, oy, oz, ix, iy, iz, boxes, node):
+        if not cut >> side & 1:
             continue
-        if node < leaves:
-            stack[top] = 2 * node
-            stack[top + 1] = 2 * node + 1
-            top += 2
-            continue
-        first = (node - leaves) * LEAF
-        for i in range(first, min(first + LEAF, len(sorted_corners))):
-            if i != own and _ray_meets_triangle(ox, oy, oz, dx, dy, dz, sorted_corners, i):
-                return True
-    return False
+        a, b, c, d = planes[side, 0], planes[side, 1], planes[side, 2], planes[side, 3]
+        bit = 1 << side
+        for j in range(corners.shape[2]):
+            s0 = a * corners[leaf, 0, j] + b * corners[leaf, 1, j] + c * corners[leaf, 2, j] + d
+            s1 = a * corners[leaf, 3, j] + b * corners[leaf, 4, j] + c * corners[leaf, 5, j] + d
+            s2 = a * corners[leaf, 6, j] + b * corners[leaf, 7, j] + c * corners[leaf, 8, j] + d
+            low, high = min(s0, min(s1, s2)), max(s0, max(s1, s2))
+            middle = max(min(s0, s1), min(max(s0, s1), s2))
+            # The corner alone on its side of the plane cuts off a similar triangle.
+            alone = high if middle < 0.0 else low
+            across = low if middle < 0.0 else high
+            tip = alone * alone / ((alone - across) * (alone - middle))
+            part = tip if middle < 0.0 else 1.0 - tip
+            crosses = (low < 0.0) & (high >= 0.0)
+            shares[j] = 0.0 if high < 0.0 else (part * (shares[j] > 0.0) if crosses else shares[j])
+            crossing[j] += bit * crosses
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _in_field(beam, x, y, z):
-    """Field coordinates of a point at the reference plane, and whether it is inside (edges count as inside)."""
+def _clipped(corners, leaf, j, planes, crossing, polygon):
+    """Share of a cell inside several planes: the cell clipped by one after another [Sutherland & Hodgman 1974].
+
+    `polygon` (2, 8, 2) is room for the barycentric coordinates of the clipped cell and its successor.
+    """
+    count = 3
+    polygon[0, 0, 0], polygon[0, 0, 1] = 0.0, 0.0
+    polygon[0, 1, 0], polygon[0, 1, 1] = 1.0, 0.0
+    polygon[0, 2, 0], polygon[0, 2, 1] = 0.0, 1.0
+    now = 0
+    for side in range(4):
+        if not crossing >> side & 1:
+            continue
+        a, b, c, d = planes[side, 0], planes[side, 1], planes[side, 2], planes[side, 3]
+        s0 = a * corners[leaf, 0, j] + b * corners[leaf, 1, j] + c * corners[leaf, 2, j] + d
+        s1 = a * corners[leaf, 3, j] + b * corners[leaf, 4, j] + c * corners[leaf, 5, j] + d
+        s2 = a * corners[leaf, 6, j] + b * corners[leaf, 7, j] + c * corners[leaf, 8, j] + d
+        kept = 0
+        for k in range(count):
+            a, b = polygon[now, k, 0], polygon[now, k, 1]
+            m = k + 1 if k + 1 < count else 0
+            a2, b2 = polygon[now, m, 0], polygon[now, m, 1]
+            here = s0 + a * (s1 - s0) + b * (s2 - s0)
+            there = s0 + a2 * (s1 - s0) + b2 * (s2 - s0)
+            if here >= 0.0:
+                polygon[1 - now, kept, 0], polygon[1 - now, kept, 1] = a, b
+                kept += 1
+            if (here >= 0.0) != (there >= 0.0):
+                t = here / (here - there)
+                polygon[1 - now, kept, 0], polygon[1 - now, kept, 1] = a + t * (a2 - a), b + t * (b2 - b)
+                kept += 1
+        now = 1 - now
+        count = kept
+    twice = 0.0
+    for k in range(1, count - 1):
+        twice += (polygon[now, k, 0] - polygon[now, 0, 0]) * (polygon[now, k + 1, 1] - polygon[now, 0, 1])
+        twice -= (polygon[now, k + 1, 0] - polygon[now, 0, 0]) * (polygon[now, k, 1] - polygon[now, 0, 1])
+    return min(max(twice, 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_round_field(beam, x, y, z):
+    """True where source + (x, y, z) lies in the ellipse inscribed in the field's edges."""
     depth = beam[3] * x + beam[4] * y + beam[5] * z
     if depth <= 0.0:
-        return 0.0, 0.0, False
+        return False
     scale = beam[16] / depth
     u = scale * (beam[6] * x + beam[7] * y + beam[8] * z)
     v = scale * (beam[9] * x + beam[10] * y + beam[11] * z)
-    if beam[17] > 0.5:
-        a = (2.0 * u - beam[12] - beam[13]) / (beam[13] - beam[12])
-        b = (2.0 * v - beam[14] - beam[15]) / (beam[15] - beam[14])
-        return u, v, a * a + b * b <= 1.0
-    return u, v, beam[12] <= u <= beam[13] and beam[14] <= v <= beam[15]
+    a = (2.0 * u - beam[12] - beam[13]) / (beam[13] - beam[12])
+    b = (2.0 * v - beam[14] - beam[15]) / (beam[15] - beam[14])
+    return a * a + b * b <= 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _project(beam, corners, i, view):
-    """Cell i as seen from the source, into `view`: bounds of u and v at the reference plane, and its least depth.
-
-    False where a corner is not in front of the source: such a cell has no view.
-    """
-    u0, u1, v0, v1, least = np.inf, -np.inf, np.inf, -np.inf, np.inf
+def _share_in_round_field(beam, corners, leaf, j):
+    """Share of a cell in a round field: 1 where its corners are inside (the field is convex), else sampled."""
+    inside = 0
     for corner in range(0, 9, 3):
-        x, y, z = corners[i, corner] - beam[0], corners[i, corner + 1] - beam[1], corners[i, corner + 2] - beam[2]
-        depth = beam[3] * x + beam[4] * y + beam[5] * z
-        if not depth > 0.0:
+        x, y, z = (
+            corners[leaf, corner, j] - beam[0],
+            corners[leaf, corner + 1, j] - beam[1],
+            corners[leaf, corner + 2, j] - beam[2],
+        )
+        inside += _in_round_field(beam, x, y, z)
+    if inside == 3:
+        return 1.0
+    count = 0
+    for row in range(SPLIT):
+        for m in range(2 * (SPLIT - row) - 1):
+            # Sub-triangles point up (even m) or down (odd m); barycentric coordinates of their centroids.
+            a = (row + (1.0 if m % 2 == 0 else 2.0) / 3.0) / SPLIT
+            b = (m // 2 + (1.0 if m % 2 == 0 else 2.0) / 3.0) / SPLIT
+            c = 1.0 - a - b
+            x = c * corners[leaf, 0, j] + a * corners[leaf, 3, j] + b * corners[leaf, 6, j] - beam[0]
+            y = c * corners[leaf, 1, j] + a * corners[leaf, 4, j] + b * corners[leaf, 7, j] - beam[1]
+            z = c * corners[leaf, 2, j] + a * corners[leaf, 5, j] + b * corners[leaf, 8, j] - beam[2]
+            count += _in_round_field(beam, x, y, z)
+    return count / (SPLIT * SPLIT)
+
+
+# --- which cells a beam lights
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_leaves(beam, margin, nodes, found, stack, inside):
+    """Leaves that may meet the field, moved out by `margin`, into `found`; their number. `inside` (LEAF,) is room.
+
+    A box lies outside where its centre is farther from the field's middle plane, in u or in v, than half the field at
+    its depth and what the box itself extends.
+    """
+    width = nodes.shape[2]  # LEAF; the compiler vectorises loops over a width that it does not know beforehand
+    bottom = (len(nodes) - 1) // LEAF  # the first node that has leaves
+    count = 0
+    stack[0] = 0
+    top = 1
+    while top > 0:
+        top -= 1
+        n = stack[top]
+        inside[:] = np.inf
+        for axis in (6, 9):
+            low, high = beam[12 + (axis - 6) // 3 * 2] - margin, beam[13 + (axis - 6) // 3 * 2] + margin
+            middle, half = 0.5 * (low + high), 0.5 * (high - low)
+            a, b, c = half * beam[3], half * beam[4], half * beam[5]
+            p = beam[16] * beam[axis] - middle * beam[3]
+            q = beam[16] * beam[axis + 1] - middle * beam[4]
+            r = beam[16] * beam[axis + 2] - middle * beam[5]
+            d = p * beam[0] + q * beam[1] + r * beam[2]
+            e = a * beam[0] + b * beam[1] + c * beam[2]
+            hx, hy, hz = abs(a) + abs(p), abs(b) + abs(q), abs(c) + abs(r)
+            for j in range(width):
+                x, y, z = nodes[n, 0, j], nodes[n, 1, j], nodes[n, 2, j]
+                room = a * x + b * y + c * z - e + hx * nodes[n, 3, j] + hy * nodes[n, 4, j] + hz * nodes[n, 5, j]
+                inside[j] = min(inside[j], room - abs(p * x + q * y + r * z - d))
+        first = LEAF * n + 1
+        if n >= bottom:
+            for j in range(LEAF):
+                found[count] = first + j - len(nodes)
+                count += inside[j] >= 0.0
+        else:
+            for j in range(LEAF - 1, -1, -1):
+                stack[top] = first + j
+                top += inside[j] >= 0.0
+    return count
+
+
+# Rows of `look`, which holds what is worked out of the found leaves.
+U, V, REACH_U, REACH_V, NEAREST, FARTHEST, SIDE, CUT = 0, 1, 2, 3, 4, 5, 6, 7
+# Least depth of the cells that show the source their inner side.
+INNER = 14
+# From the source to the box's centre, and half sides; used on the way only.
+X, Y, Z, HALF_X, HALF_Y, HALF_Z = 8, 9, 10, 11, 12, 13
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look(beam, planes, leaves, found, count, look):
+    """Look from the source at the found leaves.
+
+    look   (LOOK, leaves) filled: u, v and the reach about them at the reference plane, nearest and farthest depth,
+           side (FRONT, BACK, MIXED), the edges of the field that cut the leaf (bits, -1: outside the field)
+    """
+    for k in range(count):
+        leaf = leaves[found[k]]
+        x, y, z = leaf[0] - beam[0], leaf[1] - beam[1], leaf[2] - beam[2]
+        slack = SLACK * (abs(x) + abs(y) + abs(z))
+        look[X, k], look[Y, k], look[Z, k] = x, y, z
+        look[HALF_X, k], look[HALF_Y, k], look[HALF_Z, k] = leaf[3] + slack, leaf[4] + slack, leaf[5] + slack
+        # All normals lie within an angle about their mean: the extremes of their products with (x, y, z).
+        along = leaf[7] * x + leaf[8] * y + leaf[9] * z
+        spread = np.sqrt(max(x * x + y * y + z * z - along * along, 0.0)) * leaf[11] + leaf[6] + slack
+        along *= leaf[10]
+        look[SIDE, k] = FRONT if along + spread < 0.0 else (BACK if along - spread > 0.0 else MIXED)
+    x, y, z = look[X, :count], look[Y, :count], look[Z, :count]
+    hx, hy, hz = look[HALF_X, :count], look[HALF_Y, :count], look[HALF_Z, :count]
+    _look_at_depth(beam[3], beam[4], beam[5], x, y, z, hx, hy, hz, look[NEAREST], look[FARTHEST])
+    for row, k in ((U, 6), (V, 9)):
+        _look_across(beam, k, x, y, z, hx, hy, hz, look[NEAREST], look[FARTHEST], look[row], look[row + 2])
+    look[CUT, :count] = 0.0
+    for side in range(4):
+        _look_at_edge(
+            planes[side, 0], planes[side, 1], planes[side, 2], float(1 << side), x, y, z, hx, hy, hz, look[CUT]
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_at_depth(a, b, c, x, y, z, hx, hy, hz, nearest, farthest):
+    """Least and largest depth of boxes along (a, b, c)."""
+    for k in range(len(x)):
+        nearest[k] = a * x[k] + b * y[k] + c * z[k]
+    for k in range(len(x)):
+        farthest[k] = nearest[k] + abs(a) * hx[k] + abs(b) * hy[k] + abs(c) * hz[k]
+    for k in range(len(x)):
+        nearest[k] -= farthest[k] - nearest[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_across(beam, across, x, y, z, hx, hy, hz, nearest, farthest, place, reach):
+    """Place of boxes at the reference plane along the field's axis beam[across ...], and reach about it.
+
+    Of another point of the box, place / depth differs by (shift across - place / depth x shift in depth) / its depth.
+    """
+    a, b, c, ax, ay, az = beam[across], beam[across + 1], beam[across + 2], beam[3], beam[4], beam[5]
+    reference = beam[16]
+    for k in range(len(x)):
+        place[k] = 2.0 * (a * x[k] + b * y[k] + c * z[k]) / (nearest[k] + farthest[k])
+    for k in range(len(x)):
+        reach[k] = abs(a - place[k] * ax) * hx[k] + abs(b - place[k] * ay) * hy[k] + abs(c - place[k] * az) * hz[k]
+    for k in range(len(x)):
+        reach[k] *= reference / nearest[k]
+        place[k] *= reference
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_at_edge(a, b, c, bit, x, y, z, hx, hy, hz, cut):
+    """Add `bit` to `cut` where a plane through the source, of normal (a, b, c), cuts a box; -1 where it lies beyond."""
+    for k in range(len(x)):
+        middle = a * x[k] + b * y[k] + c * z[k]
+        reach = abs(a) * hx[k] + abs(b) * hy[k] + abs(c) * hz[k]
+        added = cut[k] + (bit if middle - reach < 0.0 else 0.0)
+        cut[k] = -1.0 if (middle + reach < 0.0) | (cut[k] < 0.0) else added
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _grid(beam, margin, look, count, frame):
+    """Lay a grid over the field, its pixels of about a leaf's size; False where a leaf reaches behind the source.
+
+    frame   filled: u of the grid's edge and pixels per mm, the same for v, last pixel
+    """
+    reach, nearest = 1e-9, np.inf
+    for k in range(count):
+        nearest = min(nearest, look[NEAREST, k])
+        reach += look[REACH_U, k] + look[REACH_V, k]
+    wide = beam[13] - beam[12] + beam[15] - beam[14] + 4.0 * margin
+    pixels = min(max(np.int64(0.6 * wide * count / reach), 1), GRID)
+    for k in range(2):
+        frame[2 * k] = beam[12 + 2 * k] - margin
+        frame[2 * k + 1] = pixels / (beam[13 + 2 * k] - beam[12 + 2 * k] + 2.0 * margin)
+    frame[4] = pixels - 1.0
+    return nearest > 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pixel(frame, u, v):
+    """Pixel of a ray that passes the grid."""
+    i, j = np.int64((u - frame[0]) * frame[1]), np.int64((v - frame[2]) * frame[3])
+    last = np.int64(frame[4])
+    return min(max(i, 0), last) * GRID + min(max(j, 0), last)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pixels(frame, look, k):
+    """First and last pixel that a leaf reaches, in u and in v."""
+    u, v, last = (look[U, k] - frame[0]) * frame[1], (look[V, k] - frame[2]) * frame[3], frame[4]
+    reach_u, reach_v = look[REACH_U, k] * frame[1], look[REACH_V, k] * frame[3]
+    return (
+        np.int64(min(max(u - reach_u, 0.0), last)),
+        np.int64(min(max(u + reach_u, 0.0), last)),
+        np.int64(min(max(v - reach_v, 0.0), last)),
+        np.int64(min(max(v + reach_v, 0.0), last)),
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _deepest(frame, look, count, deepest):
+    """Into `deepest` (GRID^2) the largest depth per pixel of leaves with cells that may be lit; the largest of all."""
+    deepest[:] = 0.0
+    most = 0.0
+    for k in range(count):
+        if look[SIDE, k] == BACK or look[CUT, k] < 0.0:
+            continue
+        most = max(most, look[FARTHEST, k])
+        i0, i1, j0, j1 = _pixels(frame, look, k)
+        for i in range(i0, i1 + 1):
+            for j in range(j0, j1 + 1):
+                deepest[i * GRID + j] = max(deepest[i * GRID + j], look[FARTHEST, k])
+    return most
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hang_inner_sides(beam, frame, found, count, look, corners, faces, most, deepest, depths, heads, links):
+    """Hang the leaves that show the source an inner side, and may shadow something, into the pixels of the grid.
+
+    most, deepest   from `_deepest`
+    depths, heads   (GRID^2) filled: least depth at which a ray through the pixel may leave the body, and its first link
+    links           filled: which of the found leaves, and the next link of the pixel, -1 at its end
+    returns         False where there was too little room
+    """
+    depths[:] = np.inf
+    heads[:] = -1
+    used = 0
+    for k in range(count):
+        nearest = look[NEAREST, k]
+        if look[SIDE, k] == FRONT or nearest >= most:
+            continue
+        if look[SIDE, k] == MIXED:
+            nearest = _nearest_inner_side(beam, corners, faces, found[k])
+        look[INNER, k] = nearest
+        i0, i1, j0, j1 = _pixels(frame, look, k)
+        if used + (i1 - i0 + 1) * (j1 - j0 + 1) > len(links):
             return False
-        scale = beam[16] / depth
-        u = scale * (beam[6] * x + beam[7] * y + beam[8] * z)
-        v = scale * (beam[9] * x + beam[10] * y + beam[11] * z)
-        u0, u1, v0, v1, least = min(u0, u), max(u1, u), min(v0, v), max(v1, v), min(least, depth)
-    view[0], view[1], view[2], view[3], view[4] = u0, u1, v0, v1, least
+        for i in range(i0, i1 + 1):
+            for j in range(j0, j1 + 1):
+                pixel = i * GRID + j
+                links[used, 0] = k
+                links[used, 1] = heads[pixel]
+                if nearest < deepest[pixel]:
+                    heads[pixel] = used
+                    depths[pixel] = min(depths[pixel], nearest)
+                    used += 1
     return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _coverage(beam, corners, i, view, seen):
-    """Share of the cell's area inside the field: 1 where its corners are inside, 0 where it lies beyond one edge, else
-    sampled. The field is convex, so corners inside mean all inside.
+def _nearest_inner_side(beam, corners, faces, leaf):
+    """Least depth of the cells of a leaf that show the source their inner side; infinite where none does."""
+    nearest = np.inf
+    for j in range(LEAF):
+        x, y, z = faces[leaf, 0, j] - beam[0], faces[leaf, 1, j] - beam[1], faces[leaf, 2, j] - beam[2]
+        if x * faces[leaf, 3, j] + y * faces[leaf, 4, j] + z * faces[leaf, 5, j] > 0.0:
+            for corner in range(0, 9, 3):
+                x, y = corners[leaf, corner, j] - beam[0], corners[leaf, corner + 1, j] - beam[1]
+                z = corners[leaf, corner + 2, j] - beam[2]
+                nearest = min(nearest, beam[3] * x + beam[4] * y + beam[5] * z)
+    return nearest * (1.0 - SLACK)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _clear_as_a_whole(frame, look, k, depths):
+    """True where no ray to a cell of the leaf can leave the body before it reaches it, if it passes the grid."""
+    i0, i1, j0, j1 = _pixels(frame, look, k)
+    for i in range(i0, i1 + 1):
+        for j in range(j0, j1 + 1):
+            if depths[i * GRID + j] < look[FARTHEST, k]:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _leaves_body_before(ray, u, v, depth, link, found, look, links, corners, out, last):
+    """Which of the found leaves the ray from the source, o + t d with ray = (o, d), through u and v of the reference
+    plane, crosses from the inner side at t < 1; -1 where none. Looked for from `link` on, in the leaf `last` first.
     """
-    if seen:
-        if view[1] < beam[12] or view[0] > beam[13] or view[3] < beam[14] or view[2] > beam[15]:
-            return 0.0
-        inside = beam[12] <= view[0] and view[1] <= beam[13] and beam[14] <= view[2] and view[3] <= beam[15]
-        if inside and beam[17] < 0.5:
-            return 1.0
-    corners_inside = 0
-    for corner in range(0, 9, 3):
-        x, y, z = corners[i, corner] - beam[0], corners[i, corner + 1] - beam[1], corners[i, corner + 2] - beam[2]
-        corners_inside += _in_field(beam, x, y, z)[2]
-    if corners_inside == 3:
-        return 1.0
-    return _sampled_coverage(beam, corners, i)
+    if last >= 0 and look[INNER, last] < depth:
+        _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], RAY_END, corners, found[last], -1, out)
+        if out[1] > 0:
+            return last
+    while link >= 0:
+        k = links[link, 0]
+        link = links[link, 1]
+        near = (look[INNER, k] < depth) & (abs(u - look[U, k]) <= look[REACH_U, k])
+        if near & (abs(v - look[V, k]) <= look[REACH_V, k]) & (k != last):
+            _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], RAY_END, corners, found[k], -1, out)
+            if out[1] > 0:
+                return k
+    return -1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sampled_coverage(beam, corners, i):
-    """Share of the SPLIT^2 sub-triangles' centroids that lie inside the field."""
-    count = 0
-    for row in range(SPLIT):
-        for j in range(2 * (SPLIT - row) - 1):
-            # Sub-triangles point up (even j) or down (odd j); barycentric coordinates of their centroids.
-            a = (row + (1.0 if j % 2 == 0 else 2.0) / 3.0) / SPLIT
-            b = (j // 2 + (1.0 if j % 2 == 0 else 2.0) / 3.0) / SPLIT
-            c = 1.0 - a - b
-            x = c * corners[i, 0] + a * corners[i, 3] + b * corners[i, 6] - beam[0]
-            y = c * corners[i, 1] + a * corners[i, 4] + b * corners[i, 7] - beam[1]
-            z = c * corners[i, 2] + a * corners[i, 5] + b * corners[i, 8] - beam[2]
-            count += _in_field(beam, x, y, z)[2]
-    return count / (SPLIT * SPLIT)
+def _look_at_cells(beam, faces, leaf, depth, u, v):
+    """Depth of a leaf's centroids, u and v of the rays to them; depth -1 where a cell does not show its outer side."""
+    s = beam
+    sx, sy, sz, ax, ay, az, reference = s[0], s[1], s[2], s[3], s[4], s[5], s[16]
+    ux, uy, uz, vx, vy, vz = s[6], s[7], s[8], s[9], s[10], s[11]
+    for j in range(faces.shape[2]):
+        x, y, z = faces[leaf, 0, j] - sx, faces[leaf, 1, j] - sy, faces[leaf, 2, j] - sz
+        along = ax * x + ay * y + az * z
+        shows = x * faces[leaf, 3, j] + y * faces[leaf, 4, j] + z * faces[leaf, 5, j] < 0.0
+        u[j] = reference * (ux * x + uy * y + uz * z) / along
+        v[j] = reference * (vx * x + vy * y + vz * z) / along
+        depth[j] = along if shows & (along > 0.0) else -1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge_distance(beam, u, v, depth):
-    """Signed distance in mm from (u, v) to the field's edge, at `depth` along the axis; positive inside."""
-    if beam[17] > 0.5:
-        half_u = 0.5 * (beam[13] - beam[12])
-        half_v = 0.5 * (beam[15] - beam[14])
-        a = (u - 0.5 * (beam[12] + beam[13])) / half_u
-        b = (v - 0.5 * (beam[14] + beam[15])) / half_v
-        return (1.0 - np.sqrt(a * a + b * b)) * min(half_u, half_v) * depth / beam[16]
-    du = min(u - beam[12], beam[13] - u)
-    dv = min(v - beam[14], beam[15] - v)
-    edge = min(du, dv) if du >= 0.0 or dv >= 0.0 else -np.sqrt(du * du + dv * dv)
-    return edge * depth / beam[16]
+def select(  # noqa: PLR0915 - one pass per beam: what it keeps in hand would be twenty arguments of its parts
+    beams, first, corners, faces, leaves, nodes, closed, known, known_leaf, margin, place, share, starts
+):
+    """Cells that the beams from `first` on light, as long as there is room for them in `place`.
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _layer_path(start, d, length, slab):
-    """Path length in mm of the segment start + t d, 0 <= t <= 1, through an axis-parallel slab."""
-    enter = 0.0
-    leave = 1.0
-    for k in range(3):
-        if d[k] == 0.0:
-            if not slab[2 * k] <= start[k] <= slab[2 * k + 1]:
-                return 0.0
-            continue
-        near = (slab[2 * k] - start[k]) / d[k]
-        far = (slab[2 * k + 1] - start[k]) / d[k]
-        enter = max(enter, min(near, far))
-        leave = min(leave, max(near, far))
-    return (leave - enter) * length if leave > enter else 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _in_front(beam, ray):
-    """True where the end of the ray lies in front of the source."""
-    return beam[3] * ray[0] + beam[4] * ray[1] + beam[5] * ray[2] > 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _fill_hit(hit, beam, ray, normal, slabs):
-    """Fill a hit's row but its coverage, for the ray from the source to the cell's centroid."""
-    x, y, z = ray[0], ray[1], ray[2]
-    distance = np.sqrt(x * x + y * y + z * z)
-    hit[0] = distance
-    hit[1] = -(x * normal[0] + y * normal[1] + z * normal[2]) / distance
-    hit[2], hit[3], _ = _in_field(beam, x, y, z)
-    hit[4] = _edge_distance(beam, hit[2], hit[3], beam[3] * x + beam[4] * y + beam[5] * z)
-    if len(slabs) == 0:
-        return
-    start = np.empty(3)
-    turned = np.empty(3)
-    for k in range(3):
-        r = 18 + 3 * k
-        start[k] = beam[r] * beam[0] + beam[r + 1] * beam[1] + beam[r + 2] * beam[2] + beam[27 + k]
-        turned[k] = beam[r] * x + beam[r + 1] * y + beam[r + 2] * z
-    for layer in range(len(slabs)):
-        hit[HIT + layer] = _layer_path(start, turned, distance, slabs[layer])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _candidates(beam, boxes, found, stack):
-    """Leaves that the beam may meet, into `found`; their number."""
-    planes = _edge_planes(beam)
-    leaves = len(boxes) // 2
-    count = 0
-    stack[0] = 1
-    top = 1
-    while top > 0:
-        top -= 1
-        node = stack[top]
-        if boxes[node, 0] == NOWHERE or _box_outside(boxes[node], planes):
-            continue
-        if node < leaves:
-            stack[top] = 2 * node + 1
-            stack[top + 1] = 2 * node
-            top += 2
-        else:
-            found[count] = node - leaves
-            count += 1
-    return count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _pixel(value, low, size, pixels):
-    """Pixel of a coordinate, clamped to the grid."""
-    return min(max(np.int64((value - low) / size), 0), pixels - 1)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _bin_views(beam, view, count, start, members):
-    """Sort the views into the pixels of a grid over the field: view k is in every pixel that its bounding box meets.
-
-    Returns the grid's side in pixels, or 0 where `members` is too small for it. `start` has the first member of each
-    pixel.
+    corners, faces, leaves, nodes   from `build`; closed: from `is_closed`
+    known, known_leaf   (leaves, LEAF), (leaves,) what is known of each cell, filled in; the same whichever beam asks
+    margin     mm at the reference plane by which rays may lie outside the field without going through the hierarchy
+    place      (room,) filled with cells in the hierarchy's order, beam by beam
+    share      (room,) filled with the share of the cell inside the field
+    starts     (beams + 1,) filled with the beams' places in them, from `first` on
+    returns    the first beam that was not done
     """
-    pixels = max(1, min(np.int64(np.sqrt(count)), np.int64(np.sqrt(len(start) - 1))))
-    du, dv = (beam[13] - beam[12]) / pixels, (beam[15] - beam[14]) / pixels
-    slack = 1e-9 * beam[16]  # a view reaches this much farther than its corners, against rounding
-    start[: pixels * pixels + 1] = 0
-    for fill in range(2):
-        for k in range(count):
-            i0 = _pixel(view[k, 0] - slack, beam[12], du, pixels)
-            i1 = _pixel(view[k, 1] + slack, beam[12], du, pixels)
-            j0 = _pixel(view[k, 2] - slack, beam[14], dv, pixels)
-            j1 = _pixel(view[k, 3] + slack, beam[14], dv, pixels)
-            for i in range(i0, i1 + 1):
-                for j in range(j0, j1 + 1):
-                    pixel = i * pixels + j
-                    if fill == 1:
-                        members[start[pixel]] = k
-                    start[pixel] += 1
-        if fill == 0:
-            total = 0
-            for pixel in range(pixels * pixels):
-                total, start[pixel] = total + start[pixel], total
-            if total > len(members):
-                return 0
-    for pixel in range(pixels * pixels, 0, -1):
-        start[pixel] = start[pixel - 1]
-    start[0] = 0
-    return pixels
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _shadowed_in_view(beam, ray, k, u, v, view, views_of, corners, pixels, start, members):
-    """As `_shadowed` for a ray inside the field: only the views in the ray's pixel can be in its way."""
-    depth = beam[3] * ray[0] + beam[4] * ray[1] + beam[5] * ray[2]
-    i = _pixel(u, beam[12], (beam[13] - beam[12]) / pixels, pixels)
-    j = _pixel(v, beam[14], (beam[15] - beam[14]) / pixels, pixels)
-    slack = 1e-9 * beam[16]
-    for m in range(start[i * pixels + j], start[i * pixels + j + 1]):
-        other = members[m]
-        if other == k or view[other, 4] >= depth:
-            continue
-        if u < view[other, 0] - slack or u > view[other, 1] + slack:
-            continue
-        if v < view[other, 2] - slack or v > view[other, 3] + slack:
-            continue
-        if _ray_meets_triangle(beam[0], beam[1], beam[2], ray[0], ray[1], ray[2], corners, views_of[other]):
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _views(beam, leaves, found, sorted_corners, sorted_centroid, sorted_normal, view, views_of, share):
-    """Views of the cells in the found leaves that show the source their outer side, and their shares in the field.
-
-    Returns their number, and whether all of them lie in front of the source.
-    """
-    count = 0
-    all_seen = True
-    ray = np.empty(3)
-    for leaf in range(leaves):
-        first = found[leaf] * LEAF
-        for i in range(first, min(first + LEAF, len(sorted_corners))):
-            for k in range(3):
-                ray[k] = sorted_centroid[i, k] - beam[k]
-            if not ray[0] * sorted_normal[i, 0] + ray[1] * sorted_normal[i, 1] + ray[2] * sorted_normal[i, 2] < 0.0:
-                continue
-            seen = _project(beam, sorted_corners, i, view[count])
-            all_seen = all_seen and seen
-            in_front = seen or _in_front(beam, ray)
-            share[count] = _coverage(beam, sorted_corners, i, view[count], seen) if in_front else 0.0
-            views_of[count] = i
-            count += 1
-    return count, all_seen
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def cast(beams, sorted_corners, sorted_centroid, sorted_normal, boxes, slabs):
-    """Hits of each beam: start (beams + 1,), place in Morton order (hits,), rows (hits, HIT + layers).
-
-    Shadows are looked for among the cells of the same pixel of the field, as the source sees them; rays outside the
-    field (to cells cut by its edge), and beams with cells beside or behind the source, go through the hierarchy.
-    """
-    cells = len(sorted_corners)
-    starts = np.zeros(len(beams) + 1, np.int64)
-    place = np.empty(1024 * max(1, len(beams)), np.int64)
-    rows = np.zeros((len(place), HIT + len(slabs)))
-    found = np.empty(len(boxes) // 2, np.int64)
-    view = np.empty((cells, 5))
-    views_of = np.empty(cells, np.int64)
-    share = np.empty(cells)
-    pixel_start = np.empty(GRID * GRID + 1, np.int64)
-    members = np.empty(MEMBERS * cells, np.int64)
-    ray = np.empty(3)
-    stack = np.empty(64, np.int64)
+    count_of_leaves = len(leaves)
+    last = len(known) * LEAF
+    found = np.empty(count_of_leaves + LEAF, np.int64)
+    look = np.empty((LOOK, count_of_leaves))
+    planes, frame = np.empty((4, 4)), np.empty(5)
+    depths, deepest = np.empty(GRID * GRID), np.empty(GRID * GRID)
+    heads, links = np.empty(GRID * GRID, np.int32), np.empty((64 * GRID * GRID, 2), np.int32)
+    depth, u, v = np.empty(LEAF), np.empty(LEAF), np.empty(LEAF)
+    ray, shares = np.empty(6), np.empty(LEAF)
+    crossing = np.empty(LEAF, np.int64)
+    out = np.empty(2 + LEAF, np.int64)
+    polygon = np.empty((2, 8, 2))
+    stack = np.empty(16 * LEAF, np.int64)
     n = 0
-    for b in range(len(beams)):
+    starts[first] = 0
+    for b in range(first, len(beams)):
         beam = beams[b]
-        leaves = _candidates(beam, boxes, found, stack)
-        count, all_seen = _views(
-            beam, leaves, found, sorted_corners, sorted_centroid, sorted_normal, view, views_of, share
-        )
-        pixels = _bin_views(beam, view, count, pixel_start, members) if all_seen and count > 0 else 0
-        while len(place) < n + count:
-            place = np.concatenate((place, np.empty_like(place)))
-            rows = np.concatenate((rows, np.zeros_like(rows)))
+        _edge_planes(beam, planes)
+        count = _find_leaves(beam, margin, nodes, found, stack, shares)
+        if n + count * LEAF > len(place):
+            return b
+        _look(beam, planes, leaves, found, count, look)
+        by_leaving = closed and _grid(beam, margin, look, count, frame)
+        by_leaving = by_leaving and _outside_body(beam, corners, nodes, ray, stack, out)
+        if by_leaving:
+            most = _deepest(frame, look, count, deepest)
+            by_leaving = _hang_inner_sides(
+                beam, frame, found, count, look, corners, faces, most, deepest, depths, heads, links
+            )
+        shadow = -1  # the leaf that lay in the way of the cell before
+        middle_u, half_u = 0.5 * (beam[12] + beam[13]), 0.5 * (beam[13] - beam[12]) + margin
+        middle_v, half_v = 0.5 * (beam[14] + beam[15]), 0.5 * (beam[15] - beam[14]) + margin
+        ray[0], ray[1], ray[2] = beam[0], beam[1], beam[2]
         for k in range(count):
-            if share[k] == 0.0:
+            cut = np.int64(look[CUT, k])
+            if look[SIDE, k] == BACK or cut < 0:
                 continue
-            i = views_of[k]
-            for axis in range(3):
-                ray[axis] = sorted_centroid[i, axis] - beam[axis]
-            u, v, inside = _in_field(beam, ray[0], ray[1], ray[2])
-            if pixels > 0 and inside:
-                dark = _shadowed_in_view(
-                    beam, ray, k, u, v, view, views_of, sorted_corners, pixels, pixel_start, members
-                )
-            else:
-                dark = _shadowed(beam, ray, i, sorted_corners, boxes, stack)
-            if dark:
+            leaf = found[k]
+            clear = False
+            if by_leaving:
+                if known_leaf[leaf] == UNKNOWN:
+                    _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out)
+                    ray[0], ray[1], ray[2] = beam[0], beam[1], beam[2]
+                clear = _clear_as_a_whole(frame, look, k, depths)
+            whole = cut == 0 and not beam[17] > 0.5
+            if clear and whole and look[SIDE, k] == FRONT and known_leaf[leaf] == OPEN:
+                for i in range(leaf * LEAF, min(leaf * LEAF + LEAF, last)):
+                    place[n] = i
+                    share[n] = 1.0
+                    n += 1
                 continue
-            _fill_hit(rows[n], beam, ray, sorted_normal[i], slabs)
-            rows[n, 5] = share[k]
-            place[n] = i
-            n += 1
+            _look_at_cells(beam, faces, leaf, depth, u, v)
+            if not whole:
+                _shares_in_planes(corners, leaf, planes, cut, shares, crossing)
+            for j in range(LEAF):
+                if depth[j] < 0.0:
+                    continue
+                part = 1.0
+                if beam[17] > 0.5:
+                    part = _share_in_round_field(beam, corners, leaf, j)
+                elif cut:
+                    part = shares[j]
+                    if part > 0.0 and crossing[j] & (crossing[j] - 1):
+                        part = _clipped(corners, leaf, j, planes, crossing[j], polygon)
+                if part == 0.0:
+                    continue
+                near = abs(u[j] - middle_u) <= half_u and abs(v[j] - middle_v) <= half_v
+                if not (by_leaving and near and known[leaf, j] == OPEN):
+                    ray[3], ray[4], ray[5] = (
+                        faces[leaf, 0, j] - ray[0],
+                        faces[leaf, 1, j] - ray[1],
+                        faces[leaf, 2, j] - ray[2],
+                    )
+                    if _along_ray(ray, leaf, j, corners, nodes, stack, out, True):
+                        continue
+                elif not clear:
+                    pixel = _pixel(frame, u[j], v[j])
+                    if depths[pixel] < depth[j]:
+                        ray[3], ray[4], ray[5] = (
+                            faces[leaf, 0, j] - ray[0],
+                            faces[leaf, 1, j] - ray[1],
+                            faces[leaf, 2, j] - ray[2],
+                        )
+                        shadow = _leaves_body_before(
+                            ray, u[j], v[j], depth[j], heads[pixel], found, look, links, corners, out, shadow
+                        )
+                        if shadow >= 0:
+                            continue
+                place[n] = leaf * LEAF + j
+                share[n] = part
+                n += 1
         starts[b + 1] = n
-    return starts, place[:n].copy(), rows[:n].copy()
+    return len(beams)
+
+
+# --- what is wanted of each hit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill(beams, starts, first, place, faces, slabs, columns):
+    """Fill columns 0 to 4 of the hits (distance, cosine, u, v, edge) and the path through each slab.
+
+    starts    (beams + 1,) places of the beams' hits in `place`; in `columns` they stand from `first` on
+    place     (hits,) cells in the hierarchy's order
+    columns   (COLUMNS + slabs, all hits)
+    """
+    x, y, z = np.empty(BATCH), np.empty(BATCH), np.empty(BATCH)
+    for b in range(len(beams)):
+        for low in range(starts[b], starts[b + 1], BATCH):
+            high = min(low + BATCH, starts[b + 1])
+            a, e = first + low, first + high
+            distance, edge, u, v = columns[0, a:e], columns[4, a:e], columns[2, a:e], columns[3, a:e]
+            _fill_rays(beams[b], place[low:high], faces, x, y, z, distance, columns[1, a:e])
+            _fill_places(beams[b], x, y, z, u, v, edge)
+            for layer in range(len(slabs)):
+                _fill_paths(beams[b], slabs[layer], x, y, z, distance, columns[COLUMNS + layer, a:e])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_rays(beam, place, faces, x, y, z, distance, cosine):
+    """Rays to the centroids, into x, y, z, their lengths and cosines with the inward normals."""
+    for n in range(len(place)):
+        i, j = place[n] // LEAF, place[n] % LEAF
+        x[n], y[n], z[n] = faces[i, 0, j] - beam[0], faces[i, 1, j] - beam[1], faces[i, 2, j] - beam[2]
+        cosine[n] = -(x[n] * faces[i, 3, j] + y[n] * faces[i, 4, j] + z[n] * faces[i, 5, j])
+    for n in range(len(place)):
+        distance[n] = np.sqrt(x[n] * x[n] + y[n] * y[n] + z[n] * z[n])
+        cosine[n] /= distance[n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_places(beam, x, y, z, u, v, edge):
+    """Where rays pierce the reference plane, and the signed distance of their ends from the field's edge."""
+    ax, ay, az, reference = beam[3], beam[4], beam[5], beam[16]
+    ux, uy, uz, vx, vy, vz = beam[6], beam[7], beam[8], beam[9], beam[10], beam[11]
+    for n in range(len(u)):
+        edge[n] = (ax * x[n] + ay * y[n] + az * z[n]) / reference
+    for n in range(len(u)):
+        u[n] = (ux * x[n] + uy * y[n] + uz * z[n]) / edge[n]
+    for n in range(len(u)):
+        v[n] = (vx * x[n] + vy * y[n] + vz * z[n]) / edge[n]
+    if beam[17] > 0.5:
+        _edge_of_round_field(beam, u, v, edge)
+    else:
+        _edge_of_field(beam, u, v, edge)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _edge_of_field(beam, u, v, edge):
+    """Signed distance from the field's edge, positive inside; `edge` has the scale from the reference plane before."""
+    u0, u1, v0, v1 = beam[12], beam[13], beam[14], beam[15]
+    for n in range(len(u)):
+        du = min(u[n] - u0, u1 - u[n])
+        dv = min(v[n] - v0, v1 - v[n])
+        beside = np.sqrt(min(du, 0.0) ** 2 + min(dv, 0.0) ** 2)
+        edge[n] *= max(min(du, dv), 0.0) - beside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _edge_of_round_field(beam, u, v, edge):
+    """As `_edge_of_field` for the ellipse inscribed in the edges; exact for a circle."""
+    half_u, half_v = 0.5 * (beam[13] - beam[12]), 0.5 * (beam[15] - beam[14])
+    for n in range(len(u)):
+        a = (u[n] - 0.5 * (beam[12] + beam[13])) / half_u
+        b = (v[n] - 0.5 * (beam[14] + beam[15])) / half_v
+        edge[n] *= (1.0 - np.sqrt(a * a + b * b)) * min(half_u, half_v)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_paths(beam, slab, x, y, z, distance, path):
+    """Path length of the rays source + t (x, y, z), 0 <= t <= 1, through a slab of the table frame."""
+    r0, r1, r2, r3, r4, r5 = beam[18], beam[19], beam[20], beam[21], beam[22], beam[23]
+    r6, r7, r8 = beam[24], beam[25], beam[26]
+    start0 = r0 * beam[0] + r1 * beam[1] + r2 * beam[2] + beam[27]
+    start1 = r3 * beam[0] + r4 * beam[1] + r5 * beam[2] + beam[28]
+    start2 = r6 * beam[0] + r7 * beam[1] + r8 * beam[2] + beam[29]
+    low0, high0, low1 = slab[0] - start0, slab[1] - start0, slab[2] - start1
+    high1, low2, high2 = slab[3] - start1, slab[4] - start2, slab[5] - start2
+    for n in range(len(path)):
+        i0 = 1.0 / _not_zero(r0 * x[n] + r1 * y[n] + r2 * z[n])
+        i1 = 1.0 / _not_zero(r3 * x[n] + r4 * y[n] + r5 * z[n])
+        i2 = 1.0 / _not_zero(r6 * x[n] + r7 * y[n] + r8 * z[n])
+        near = max(max(min(low0 * i0, high0 * i0), min(low1 * i1, high1 * i1)), min(low2 * i2, high2 * i2))
+        far = min(min(max(low0 * i0, high0 * i0), max(low1 * i1, high1 * i1)), max(low2 * i2, high2 * i2))
+        path[n] = max(min(far, 1.0) - max(near, 0.0), 0.0) * distance[n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _not_zero(d):
+    """`d`, or a number too small to matter where it is 0: a ray along a slab's face then passes it or not."""
+    return d if d != 0.0 else 1e-300

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skindose.kernel import cast
+from skindose.kernel.cast import hierarchy
 from tests import naive, scenes
 from tests.close import close
 
@@ -60,10 +61,50 @@ def random_scene(seed):
     return mesh, scenes.beams(rows, SLABS, rotation * np.sign(np.linalg.det(rotation)), rng.normal(0, 50, 3))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_kernel_equals_its_plain_twin(seed):
-    mesh, beams = random_scene(seed)
-    hits = cast(beams, scenes.phantom(*mesh))
+def random_closed_scene(seed):
+    """Closed bodies beside, behind and inside each other, some triangles without area; sources all round, one on the
+    plane of a cell, one that grazes a side of the box, one inside the box.
+    """
+    rng = np.random.default_rng(1000 + seed)
+    bodies = []
+    for _ in range(4):
+        vertices, triangles = scenes.sphere(1.0, subdivisions=2)
+        lumps = 1 + 0.25 * np.sin(vertices @ rng.normal(0, 3, (3, 2))).sum(axis=1)
+        vertices = vertices * lumps[:, None] * rng.uniform(20, 70, 3) + rng.normal(0, 60, 3)
+        vertices[triangles[7, 0]] = vertices[triangles[7, 1]]  # two cells without area; the surface stays closed
+        bodies.append((vertices, triangles))
+    box = scenes.lying_box(160.0, 60.0, 200.0)
+    mesh = scenes.join(*bodies, (box.vertices_mm + rng.normal(0, 40, 3), box.triangles))
+    corners = mesh[0][mesh[1]]
+    side, flank = corners[-1], corners[5]
+    sources = [rng.normal(0, 1, 3) * 200 + 500 * np.sign(rng.normal(0, 1, 3)) for _ in range(5)]
+    sources += [flank[0] + 4.0 * (flank[1] - flank[0]) + 3.0 * (flank[2] - flank[0])]  # on the plane of a cell
+    sources += [side.mean(axis=0) + 300.0 * (side[1] - side[0]) / np.linalg.norm(side[1] - side[0])]  # grazing
+    sources += [corners[-12:].reshape(-1, 3).mean(axis=0)]  # inside the box
+    rows = []
+    for source in sources:
+        low, high = rng.uniform(-160, 20, 2), rng.uniform(30, 160, 2)
+        rows.append(
+            {
+                "source": source,
+                "axis": rng.normal(0, 30, 3) - source,
+                "field": (low[0], high[0], low[1], high[1]),
+                "reference": rng.uniform(300, 600),
+                "circular": bool(rng.random() < 0.2),
+            }
+        )
+    return mesh, scenes.beams(rows, SLABS, np.eye(3), rng.normal(0, 50, 3))
+
+
+SCENES = [(random_scene, seed) for seed in range(8)] + [(random_closed_scene, seed) for seed in range(8)]
+
+
+@pytest.mark.parametrize(("scene", "seed"), SCENES)
+def test_kernel_equals_its_plain_twin(scene, seed):
+    mesh, beams = scene(seed)
+    body = scenes.phantom(*mesh)
+    cast(beams, body)  # so that the second time everything has been learnt
+    hits = cast(beams, body)
     for b in range(len(beams)):
         want, doubtful = naive.hits(as_dict(beams, b), *mesh, SLABS)
         got = rows_of(hits, b)
@@ -149,6 +190,42 @@ def test_moving_and_turning_everything_together_changes_nothing():
         assert set(got) == set(want)
         for cell, row in want.items():
             close(got[cell][:6], row[:6], rtol=1e-9, atol=1e-7, because="rounding of the turned coordinates")
+
+
+def test_the_short_way_is_taken_on_closed_bodies_only():
+    for scene, closed in ((random_closed_scene, True), (random_scene, False)):
+        body = scenes.phantom(*scene(3)[0])
+        assert hierarchy(body).closed == closed
+
+
+def test_threads_change_nothing():
+    mesh, beams = random_closed_scene(2)
+    many = scenes.beams(
+        [
+            {
+                "source": beams.source_mm[b],
+                "axis": beams.axis[b] + shift,
+                "field": beams.field_mm[b],
+                "reference": 400.0,
+            }
+            for b in range(7)
+            for shift in np.random.default_rng(b).normal(0, 0.05, (40, 3))
+        ],
+        SLABS,
+    )
+    alone, together = (cast(many, scenes.phantom(*mesh), threads=threads) for threads in (1, 3))
+    for name in (
+        "beam_start",
+        "cell",
+        "distance_mm",
+        "cos_incidence",
+        "u_mm",
+        "v_mm",
+        "edge_mm",
+        "coverage",
+        "path_mm",
+    ):
+        assert np.array_equal(getattr(alone, name), getattr(together, name)), name
 
 
 def test_no_beams_no_hits():
