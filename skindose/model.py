@@ -320,7 +320,6 @@ class Beams:
     table_origin_mm: FloatArray
     support_mm: FloatArray
     support: tuple[Layer, ...]
-    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.event)

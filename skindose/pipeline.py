@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skindose import geometry, normalise, phantom, triggers, units
+from skindose.changes import named, set_aside
 from skindose.config import Settings
 from skindose.dose import dose_map, on_body_fraction
 from skindose.errors import SettingsError
@@ -33,6 +34,8 @@ from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
+# The same for surgery with mobile equipment, the least that is allowed at all.
+NEAREST_SKIN_MM = 200.0
 # Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
 LARGEST_SCATTER_FACTOR = 1.7
 _EXCLUDED = "excluded by the user"
@@ -47,8 +50,8 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     rules = triggers.load(settings.triggers)
     events, excluded = exclude(normalise.normalise(procedure, settings), settings.exclude)
     body = phantom.make(settings, procedure.header.patient)
+    events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
     totals = _totals(events)
-    mapped = _map(events, body, settings) if events.mapped.any() else None
     result = Result(
         procedure=procedure,
         events=events,
@@ -73,16 +76,21 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
 _Mapped = tuple[Placement, Beams, Hits, Factors, DoseMap]
 
 
-def _map(events: Events, body: Phantom, settings: Settings) -> _Mapped | None:
-    from skindose import kernel, physics  # numba is loaded only where there is something to cast
-
+def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Mapped | None]:
+    """The events, of which impossible ones are now set aside, and the map of the others; None where none is left."""
+    if not events.mapped.any():
+        return events, None
     placement = geometry.place(events, body, settings)
     placed = geometry.beams(events, placement, settings)
+    impossible = geometry.misplaced(placed, body)
+    events, placed = set_aside(events, impossible), geometry.without(placed, impossible)
     if not len(placed):
-        return None
+        return events, None
+    from skindose import kernel, physics  # numba is loaded only where there is something to cast
+
     hits = kernel.cast(placed, body)
     factors = physics.factors(events, placed, hits, settings)
-    return placement, placed, hits, factors, dose_map(placed, hits, factors, body)
+    return events, (placement, placed, hits, factors, dose_map(placed, hits, factors, body))
 
 
 def _with_map(result: Result, mapped: _Mapped) -> Result:
@@ -109,16 +117,15 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         warnings=(
             *result.warnings,
             *placement.warnings,
-            *beams.warnings,
             *factors.warnings,
-            *_doubts(result, dosemap.peak, on_body, beams),
+            *_doubts(result, dosemap.peak, on_body, beams, hits),
         ),
     )
 
 
-def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams) -> tuple[str, ...]:
-    """What a physicist would question in the map: events whose beams miss the body, a peak on an arm."""
-    doubts = _missing(result, on_body, beams)
+def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams, hits: Hits) -> tuple[str, ...]:
+    """What a physicist would question in the map: beams that miss the body, skin too near, a peak on an arm."""
+    doubts = _missing(result, on_body, beams) + _too_near(beams, hits)
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
@@ -131,11 +138,22 @@ def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ..
     """Say which events' beams do not meet the body at all."""
     best = np.zeros(len(result.events))
     np.maximum.at(best, beams.event, on_body)
-    lost = [i + 1 for i in np.unique(beams.event).tolist() if best[i] == 0.0]
+    lost = [i for i in np.unique(beams.event).tolist() if best[i] == 0.0]
     if not lost:
         return ()
-    shown = ", ".join(map(str, lost[:10])) + (" ..." if len(lost) > 10 else "")
-    return (f"The beam of {len(lost)} events does not meet the body where it was placed (events {shown}).",)
+    return (f"The beam of {len(lost)} events does not meet the body where it was placed ({named(lost)}).",)
+
+
+def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
+    """Say which events light skin nearer to the focal spot than any equipment lets it come: the dose is too high."""
+    beam, which = hits.beam(), hits.distance_mm < NEAREST_SKIN_MM
+    near = np.unique(beams.event[beam[which]]).tolist()
+    if not near:
+        return ()
+    return (
+        f"Skin comes as near as {hits.distance_mm.min():.0f} mm to the focal spot ({named(near)}), which no equipment "
+        f"allows (at least {NEAREST_SKIN_MM:g} mm): the patient's place or the distances are wrong, the dose too high.",
+    )
 
 
 def _why_no_map(events: Events) -> str:

@@ -9,31 +9,21 @@ import numpy as np
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
 from skindose.geometry.place import isocentres, mean_isocentre, pad_mm
-from skindose.model import Beams, BoolArray, Events, FloatArray, IntArray, Layer, Placement
+from skindose.geometry.sound import faults
+from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
 
 # A rotational run is followed in steps of at most this angle.
 STEP_DEG = 2.0
-_NEEDED = (
-    "air_kerma_rp_mgy",
-    "positioner_primary_angle_deg",
-    "positioner_secondary_angle_deg",
-    "distance_source_to_isocenter_mm",
-    "distance_source_to_reference_point_mm",
-    "field_u_min_mm",
-    "field_u_max_mm",
-    "field_v_min_mm",
-    "field_v_max_mm",
-)
 
 
 def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
-    """Place every mapped event, in sub-events where the stand turned.
+    """Place every mapped event whose numbers describe a beam (`faults` names the others), in sub-events where it moved.
 
     Room -> table -> patient: the stand's rotation is relative to the registered patient or to the gantry, as the
     profile says; the table's position and angles bring it to the table; the placement to the patient.
     """
-    usable, warnings = _usable(events)
-    event, primary, secondary = _sub_events(events, placement, np.flatnonzero(usable).astype(np.int32))
+    usable = np.setdiff1d(np.flatnonzero(events.mapped), list(faults(events))).astype(np.int32)
+    event, primary, secondary = _sub_events(events, placement, usable)
     room = _room_rotation(events, placement, primary, secondary)
     table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
     to_patient = np.swapaxes(placement.rotation, 0, 1) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
@@ -57,19 +47,7 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
         table_origin_mm=np.broadcast_to(placement.origin_mm, (len(event), 3)).copy(),
         support_mm=slabs,
         support=layers,
-        warnings=warnings,
     )
-
-
-def _usable(events: Events) -> tuple[BoolArray, tuple[str, ...]]:
-    """Mapped events whose numbers describe a beam; the others are named, never dropped in silence."""
-    finite = np.all([np.isfinite(getattr(events, name)) for name in _NEEDED], axis=0)
-    distance = np.nan_to_num(events.distance_source_to_reference_point_mm)
-    field = np.nan_to_num(_field(events))
-    sound = finite & (distance > 0) & (field[:, 1] > field[:, 0]) & (field[:, 3] > field[:, 2])
-    bad = np.flatnonzero(events.mapped & ~sound)
-    warnings = tuple(f"Event {i + 1} is left out of the map: its geometry is not a beam." for i in bad)
-    return events.mapped & sound, warnings
 
 
 def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
@@ -81,7 +59,7 @@ def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple
     end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
     start = _gantry_angles(events, placement, primary, secondary)
     end = _gantry_angles(events, placement, _or_else(end_primary, primary), _or_else(end_secondary, secondary))
-    travel = (end - start)[usable]
+    travel = end[usable] - start[usable]
     steps = np.maximum(1, np.ceil(np.abs(travel).max(axis=1, initial=0.0) / STEP_DEG)).astype(np.int64)
     event = np.repeat(usable, steps)
     first = np.repeat(np.cumsum(steps) - steps, steps)

@@ -24,12 +24,20 @@ def read_angles(work: Work) -> None:
             _positioner(work, f"positioner_{which}{suffix}", signs[which])
     _empty_ends(work)
     _rotational(work)
+    _nothing_known(work)
     for which in _POSITIONER:
         column = f"positioner_{which}_angle_deg"
         for event in work.missing(column):
             work.put(column, event, 0.0, Status.ASSUMED)
             work.notes.assume(f"positioner {which} angle missing", "0 (PA) is assumed", event)
     _table_angles(work)
+
+
+def _nothing_known(work: Work) -> None:
+    """A warning, not only an assumption, where no event with dose tells where the stand was."""
+    columns = [work.columns[f"positioner_{which}_angle_deg"][work.dosed] for which in _POSITIONER]
+    if work.dosed.any() and np.isnan(columns).all():
+        work.notes.warn("no event tells the positioner's angles", "PA is assumed for all: the dose may lie elsewhere")
 
 
 def _positioner(work: Work, reference: str, sign: int) -> None:

@@ -9,13 +9,15 @@ import numpy as np
 from skindose.model import Status
 from skindose.normalise.distances import SOD
 from skindose.normalise.profiles import Axis
-from skindose.normalise.work import Span, Work, finite
+from skindose.normalise.work import Span, Work, finite, where
 
 POSITION = Span("length_mm", -6000.0, 6000.0)
 SIDEWAYS, HEAD_FOOT, HEIGHT = (f"table_{name}_position_mm" for name in ("longitudinal", "lateral", "height"))
 PLAUSIBLE_MEAN_SIDEWAYS_MM = 120.0
 PLAUSIBLE_HEIGHT_MM = (40.0, 330.0)  # a patient's middle lies 8-20 cm above a pad of 4-10 cm
 FLOOR_BASED_MM = (500.0, 1600.0)  # heights of a table above the floor
+# No table goes farther from where it mostly stood than this: the number is not its position.
+FARTHEST_MM = {SIDEWAYS: 2000.0, HEAD_FOOT: 2000.0, HEIGHT: 700.0}
 _NAMED = {"table_longitudinal_position", "table_lateral_position", "table_height_position"}
 
 
@@ -38,6 +40,7 @@ def read_table(work: Work) -> Zeros:
     table = work.profile.table
     for column, axis in ((SIDEWAYS, table.sideways), (HEAD_FOOT, table.head_foot), (HEIGHT, table.height)):
         _read_axis(work, column, axis)
+        _drop_absurd(work, column)
     swapped = _axes_named_otherwise(work)
     height_known = _height(work, table.height)
     _height_from_source(work)
@@ -69,6 +72,19 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
             continue
         plain = reference in _NAMED and zero == 0 and axis.sign == 1
         work.put(column, event, axis.sign * (value - zero), Status.REPORTED if plain else Status.DERIVED)
+
+
+def _drop_absurd(work: Work, column: str) -> None:
+    """Positions that no table can have reached from where it mostly stood count as missing, with a warning."""
+    values = work.columns[column]
+    usual = finite(values[work.dosed])
+    if not len(usual):
+        return
+    middle = float(np.median(usual))
+    for event in where(np.abs(values - middle) > FARTHEST_MM[column]):
+        what = f"{_words(column)} lies {abs(values[event] - middle):.0f} mm from where the table mostly stood"
+        work.notes.warn(what, "not used", event)
+        work.put(column, event, np.nan, Status.MISSING)
 
 
 def _first(work: Work, event: int, references: tuple[str, ...]) -> tuple[float, str]:
