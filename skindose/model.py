@@ -30,6 +30,7 @@ class Status(IntEnum):
     REPORTED = 1
     DERIVED = 2
     ASSUMED = 3
+    CORRECTED = 4  # by the user
 
 
 # --- Procedure (rdsr)
@@ -274,7 +275,8 @@ class Placement:
     axes    for "left", "head", "up": how that axis was decided ("table" or "anatomy") and why
 
     Where an axis follows anatomy, it is the table's zero that is solved for: `isocentre_shift_mm` is added to the
-    isocentre in the table frame, and the patient stays where he lies on the table.
+    isocentre in the table frame, and the patient stays where he lies on the table. `centre_mm` is the middle of his
+    trunk in the table frame, about which he turns if he moves in the middle of the case.
     """
 
     rotation: FloatArray  # (3, 3)
@@ -284,6 +286,7 @@ class Placement:
     orientation_actual: str
     axes: Mapping[str, str]
     region: str
+    centre_mm: FloatArray = field(default_factory=lambda: np.zeros(3))
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -477,3 +480,4 @@ class Result:
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     excluded: Mapping[int, str] = field(default_factory=dict)  # event index -> reason
+    changes: tuple[Any, ...] = ()  # changes.Change

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from skindose import geometry, normalise, phantom, triggers, units
-from skindose.changes import named, set_aside
+from skindose.changes import Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
 from skindose.dose import dose_map, on_body_fraction
-from skindose.errors import SettingsError
 from skindose.model import (
     Beams,
     DoseMap,
@@ -38,7 +37,6 @@ LEAST_SKIN_DISTANCE_MM = 380.0
 NEAREST_SKIN_MM = 200.0
 # Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
 LARGEST_SCATTER_FACTOR = 1.7
-_EXCLUDED = "excluded by the user"
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -48,7 +46,8 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     raises     SettingsError for an unknown profile, phantom or rule set; InputError for an unusable file
     """
     rules = triggers.load(settings.triggers)
-    events, excluded = exclude(normalise.normalise(procedure, settings), settings.exclude)
+    events, changed = _as_the_user_has_them(procedure, settings)
+    events, excluded = exclude(events, settings.exclude)
     body = phantom.make(settings, procedure.header.patient)
     events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
     totals = _totals(events)
@@ -60,6 +59,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         findings=Findings(rules.id, "", ()),
         totals=totals,
         excluded=excluded,
+        changes=changed,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
         warnings=(*procedure.warnings, *events.warnings),
@@ -71,6 +71,16 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         result = replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, *why))
     findings = triggers.evaluate(rules, quantities(result), _context(result))
     return replace(result, findings=findings)
+
+
+def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Events, tuple[Change, ...]]:
+    """The events with the user's corrections, and everything that he changed."""
+    events = normalise.normalise(procedure, settings)
+    before = events
+    if settings.correct:
+        before = normalise.normalise(procedure, settings.model_copy(update={"correct": ()}))
+    found = changes(before, settings)
+    return replace(events, assumptions=(*events.assumptions, *in_words(found))), found
 
 
 _Mapped = tuple[Placement, Beams, Hits, Factors, DoseMap]
@@ -162,42 +172,6 @@ def _why_no_map(events: Events) -> str:
     reasons = Counter(reason for reason in events.unmapped_reason if reason)
     words = [f"{reason} ({count} of {len(events)} events)" for reason, count in reasons.most_common()]
     return "; ".join(words) or "no event's numbers describe a beam"
-
-
-def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
-    """Take the events named in `text` ("3,7-9", counted from 1 in time order) out of the map; totals keep them."""
-    chosen = sorted(parse_numbers(text, len(events)))
-    reasons = list(events.unmapped_reason)
-    mapped = events.mapped.copy()
-    for index in chosen:
-        mapped[index] = False
-        reasons[index] = _EXCLUDED
-    if not chosen:
-        return events, {}
-    note = f"{len(chosen)} events {_EXCLUDED}: {text}."
-    events = replace(events, mapped=mapped, unmapped_reason=tuple(reasons), assumptions=(*events.assumptions, note))
-    return events, dict.fromkeys(chosen, _EXCLUDED)
-
-
-def parse_numbers(text: str, count: int) -> set[int]:
-    """Indices from 0 for numbers and ranges from 1: "3,7-9" -> {2, 6, 7, 8}.
-
-    raises   SettingsError for what is no number, or beyond the procedure's events
-    """
-    found: set[int] = set()
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        first, dash, last = part.partition("-")
-        if not (first.strip().isdigit() and (last.strip().isdigit() or not dash)):
-            raise SettingsError(f"exclude: {part!r} is no event number or range", "options", "Write e.g. 3,7-9.")
-        low, high = int(first), int(last or first)
-        if not 1 <= low <= high <= count:
-            raise SettingsError(
-                f"exclude: {part!r} is not within the procedure's events 1 to {count}",
-                "options",
-                "The column event of events.csv numbers them.",
-            )
-        found.update(range(low - 1, high))
-    return found
 
 
 def _totals(events: Events) -> dict[str, Any]:

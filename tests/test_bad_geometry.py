@@ -133,10 +133,11 @@ def test_every_reason_is_one_warning_with_its_events():
     done = set_aside(events, {3: "b", 1: "a", 0: "a"})
     assert done.warnings == (
         "Event 4 is set aside, 25.0 % of the air kerma: b.",
-        "Events 1, 2 are set aside, 50.0 % of the air kerma: a.",
+        "Events 1-2 are set aside, 50.0 % of the air kerma: a.",
     )
     assert done.mapped.tolist() == [False, False, True, False]
 
 
-def test_many_events_are_counted():
-    assert named(range(13)) == "events 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more"
+def test_events_are_named_in_runs():
+    assert named([0, 1, 2, 5]) == "events 1-3, 6"
+    assert named(range(0, 40, 2)) == "events 1, 3, 5, 7, 9, 11, 13, 15, 17, 19 ..."

@@ -8,6 +8,7 @@ import numpy as np
 
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
+from skindose.geometry.moves import lying
 from skindose.geometry.place import isocentres, mean_isocentre, pad_mm
 from skindose.geometry.sound import faults
 from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
@@ -26,9 +27,11 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     event, primary, secondary = _sub_events(events, placement, usable)
     room = _room_rotation(events, placement, primary, secondary)
     table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
-    to_patient = np.swapaxes(placement.rotation, 0, 1) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
+    rotation, origin = (part[event] for part in lying(events, placement, settings))
+    to_patient = np.swapaxes(rotation, -1, -2) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
     stand = to_patient @ room @ _collimator(events, event)
-    isocentre = (_isocentres(events)[event] + placement.isocentre_shift_mm - placement.origin_mm) @ placement.rotation
+    isocentre = _isocentres(events)[event] + placement.isocentre_shift_mm - origin
+    isocentre = np.einsum("bij,bi->bj", rotation, isocentre)  # table axes -> patient axes
     axis = -stand[:, :, 1]
     share = 1.0 / np.bincount(event, minlength=len(events))[event]
     layers, slabs = support(events, settings)
@@ -43,8 +46,8 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
         circular=np.array([shape == "circle" for shape in events.field_shape], dtype=bool)[event],
         reference_distance_mm=events.distance_source_to_reference_point_mm[event],
         air_kerma_rp_mgy=events.air_kerma_rp_mgy[event] * share,
-        table_rotation=np.broadcast_to(placement.rotation, (len(event), 3, 3)).copy(),
-        table_origin_mm=np.broadcast_to(placement.origin_mm, (len(event), 3)).copy(),
+        table_rotation=rotation,
+        table_origin_mm=origin,
         support_mm=slabs,
         support=layers,
     )

@@ -56,14 +56,16 @@ def place(events: Events, phantom: Phantom, settings: Settings) -> Placement:
     left, head, up = settings.offset_mm
     if any(settings.offset_mm):
         notes.assumptions.append(f"Patient moved by {left:g} mm left, {head:g} mm towards the head end, {up:g} mm up.")
+    origin = resting + np.array([left, -up, head])
     return Placement(
         rotation=rotation,
-        origin_mm=resting + np.array([left, -up, head]),
+        origin_mm=origin,
         isocentre_shift_mm=shift,
         orientation_registered=registered,
         orientation_actual=actual,
         axes=dict(notes.axes),
         region=region,
+        centre_mm=rotation @ np.asarray(phantom.landmarks_mm["trunk"]) + origin,
         assumptions=tuple(notes.assumptions),
         warnings=tuple(notes.warnings),
     )

@@ -6,6 +6,7 @@ Nothing here mends a number: an event that is found is set aside by its number, 
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -58,10 +59,8 @@ def misplaced(beams: Beams, phantom: Phantom) -> dict[int, str]:
 def without(beams: Beams, events: dict[int, str]) -> Beams:
     """The beams of all other events."""
     keep = ~np.isin(beams.event, list(events))
-    count = len(beams)
-    arrays = {field.name: getattr(beams, field.name) for field in fields(beams)}
-    own = {name: value[keep] for name, value in arrays.items() if isinstance(value, np.ndarray) and len(value) == count}
-    own.pop("support_mm", None)  # the slabs are no beams, even where there are as many
+    slabs = ("support_mm", "support")
+    own: dict[str, Any] = {f.name: getattr(beams, f.name)[keep] for f in fields(beams) if f.name not in slabs}
     return replace(beams, **own)
 
 

@@ -39,9 +39,16 @@ COLUMNS = (
     ("Table left, head, down", "cm"),
     ("At the peak", "mGy"),
 )
-_LETTERS = {Status.MISSING: "M", Status.REPORTED: "R", Status.DERIVED: "D", Status.ASSUMED: "A"}
+_LETTERS = {
+    Status.MISSING: "M",
+    Status.REPORTED: "R",
+    Status.DERIVED: "D",
+    Status.ASSUMED: "A",
+    Status.CORRECTED: "C",
+}
 _BADGES = {"": ""} | {letter: f'<b class="s {letter}">{letter}</b>' for letter in _LETTERS.values()}
-_RANK = np.array([3, 0, 1, 2])  # by Status: of several values in one cell the least certain shows
+# By Status: of several values in one cell the least certain shows, a user's change before all.
+_RANK = np.array([3, 0, 1, 2, 4])
 
 
 def events_html(result: Result) -> str:
