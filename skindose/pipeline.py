@@ -12,7 +12,7 @@ import numpy as np
 from skindose import geometry, normalise, phantom, triggers, units
 from skindose.changes import Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
-from skindose.dose import dose_map, on_body_fraction
+from skindose.dose import dose_map, find_peak, if_they_stood_mgy, on_body_fraction
 from skindose.model import (
     Beams,
     DoseMap,
@@ -107,6 +107,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
     placement, beams, hits, factors, dosemap = mapped
     on_body = on_body_fraction(beams, hits, result.phantom)
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
+    bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
     return replace(
         result,
@@ -115,6 +116,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
+        peak_if_runs_stood_mgy=bound,
         peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
@@ -128,8 +130,30 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *result.warnings,
             *placement.warnings,
             *factors.warnings,
+            *why,
             *_doubts(result, dosemap.peak, on_body, beams, hits),
         ),
+    )
+
+
+def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple[str, ...]]:
+    """The peak if the runs whose way is assumed had stood still at the worst place, and the warning that says so."""
+    _, beams, hits, _, dosemap = mapped
+    events = result.events
+    column, end = (events.status.get(f"positioner_primary{suffix}_angle_deg") for suffix in ("", "_end"))
+    if column is None or end is None or dosemap.peak is None:
+        return None, ()
+    turning = np.array([kind == "rotational acquisition" for kind in events.event_type], dtype=bool)
+    unknown = (column == Status.ASSUMED) | (end == Status.ASSUMED)
+    runs = np.flatnonzero(events.mapped & turning & unknown).tolist()
+    if not runs:
+        return None, ()
+    peak = find_peak(if_they_stood_mgy(beams, hits, dosemap, runs), result.phantom)
+    bound = peak.skin_dose_mgy if peak else dosemap.peak.skin_dose_mgy
+    return bound, (
+        f"Where the stand turned in {named(runs)} is assumed, not reported, and the dose is spread over that way: had "
+        f"it stood still somewhere on it, the peak would be up to {bound:.4g} mGy instead of "
+        f"{dosemap.peak.skin_dose_mgy:.4g} mGy.",
     )
 
 

@@ -199,6 +199,7 @@ def _peak(result: Result) -> dict[str, Any] | None:
         "skin_dose_mgy": peak.skin_dose_mgy,
         "cell_max_mgy": peak.cell_max_mgy,
         "interval_95_mgy": result.peak_interval_mgy,
+        "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
         "position_mm": peak.position_mm,
         "cell": peak.cell,
         "region": peak.region,

@@ -77,6 +77,8 @@ def _headline(facts: Facts) -> Rows:
         rows.append(("What", f"highest mean over 1 cm² of skin, dose to {facts['dose_medium'].replace('-', ' ')}"))
         if peak["interval_95_mgy"]:
             rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
+        if peak["if_runs_stood_mgy"] is not None:
+            rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
         rows.append(("Where", words(peak["region"])))
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     elif facts["peak_upper_bound_mgy"] is not None:
