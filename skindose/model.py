@@ -161,6 +161,10 @@ class Machine:
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
     calibration_factor: float = 1.0
+    pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
+    # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
+    pivot_mm: tuple[float, ...] = (0.0,) * 6
+    pivot_rides: bool = True  # the tilts' axes go up and down with the table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
 from skindose.geometry.moves import lying
-from skindose.geometry.place import isocentres, mean_isocentre, pad_mm
+from skindose.geometry.place import isocentres, mean_isocentre, pad_mm, table_angles
 from skindose.geometry.sound import faults
 from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
 
@@ -26,7 +26,7 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     usable = np.setdiff1d(np.flatnonzero(events.mapped), list(faults(events))).astype(np.int32)
     event, primary, secondary = _sub_events(events, placement, usable)
     room = _room_rotation(events, placement, primary, secondary)
-    table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
+    table_axes = table_rotation(*(angle[event] for angle in table_angles(events)))
     rotation, origin = (part[event] for part in lying(events, placement, settings))
     to_patient = np.swapaxes(rotation, -1, -2) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
     stand = to_patient @ room @ _collimator(events, event)
@@ -117,14 +117,6 @@ def _isocentres(events: Events) -> FloatArray:
     """Isocentres in the table frame; a missing axis is the procedure's mean, or 0 where there is none at all."""
     points = isocentres(events)
     return np.where(np.isfinite(points), points, np.nan_to_num(mean_isocentre(events)))
-
-
-def _table_angles(events: Events) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return (
-        events.table_horizontal_rotation_angle_deg,
-        events.table_head_tilt_angle_deg,
-        events.table_cradle_tilt_angle_deg,
-    )
 
 
 def _field(events: Events) -> FloatArray:

@@ -120,6 +120,7 @@ def _reason(work: Work, event: int) -> str:
 
 
 def _machine(profile: Profile, zeros: Zeros) -> Machine:
+    pivot = profile.table.pivot
     return Machine(
         profile=profile.name,
         profile_status=profile.status,
@@ -135,6 +136,9 @@ def _machine(profile: Profile, zeros: Zeros) -> Machine:
         support=profile.layers() if profile.has_table else (),
         transmission=profile.transmission if profile.has_table else "",
         calibration_factor=profile.calibration_factor,
+        pivot=pivot.about,
+        pivot_mm=(*pivot.horizontal_mm, *pivot.head_tilt_mm, *pivot.cradle_mm),
+        pivot_rides=pivot.rides,
     )
 
 

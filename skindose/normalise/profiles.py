@@ -31,6 +31,7 @@ def _regex(value: str) -> str:
 
 Regex = Annotated[str, AfterValidator(_regex)]
 Length = Annotated[float, Field(gt=0, lt=5000)]
+Place = Annotated[float, Field(ge=-5000, le=5000)]
 Sign = Literal[-1, 1]
 
 
@@ -61,6 +62,19 @@ class Axis(_Part):
     )
 
 
+class Pivot(_Part):
+    """What the table turns about. A point is in mm from the isocentre, as it stands on a level table of height 0."""
+
+    about: Literal["isocentre", "reference-point", "points"] = Field(
+        "isocentre",
+        description="isocentre; reference-point: the table's head end, centre line, upper surface; points: those below",
+    )
+    horizontal_mm: tuple[Place, Place] = Field((0.0, 0.0), description="left, head: vertical axis of the column")
+    head_tilt_mm: tuple[Place, Place] = Field((0.0, 0.0), description="down, head: axis across the table")
+    cradle_mm: tuple[Place, Place] = Field((0.0, 0.0), description="left, down: axis along the table")
+    rides: bool = Field(True, description="the axes of head tilt and cradle go up and down with the table")
+
+
 class Table(_Part):
     """The table's axes. Ours: sideways grows to the patient's left, head-foot towards his head, height downwards."""
 
@@ -71,6 +85,7 @@ class Table(_Part):
     head_tilt_sign: Sign = 1
     horizontal_rotation_sign: Sign = 1
     cradle_tilt_sign: Sign = 1
+    pivot: Pivot = Pivot()
 
 
 class Distances(_Part):
