@@ -218,6 +218,11 @@ class Events:
     table_head_tilt_angle_deg: FloatArray
     table_horizontal_rotation_angle_deg: FloatArray
     table_cradle_tilt_angle_deg: FloatArray
+    table_longitudinal_end_position_mm: FloatArray
+    table_lateral_end_position_mm: FloatArray
+    table_height_end_position_mm: FloatArray
+    table_head_tilt_end_angle_deg: FloatArray
+    table_cradle_tilt_end_angle_deg: FloatArray
     field_u_min_mm: FloatArray
     field_u_max_mm: FloatArray
     field_v_min_mm: FloatArray

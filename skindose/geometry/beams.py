@@ -8,13 +8,11 @@ import numpy as np
 
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
+from skindose.geometry.motion import or_else, sub_events
 from skindose.geometry.moves import lying
 from skindose.geometry.place import isocentres, mean_isocentre, pad_mm, table_angles
 from skindose.geometry.sound import faults
 from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
-
-# A rotational run is followed in steps of at most this angle.
-STEP_DEG = 2.0
 
 
 def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
@@ -24,13 +22,16 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     profile says; the table's position and angles bring it to the table; the placement to the patient.
     """
     usable = np.setdiff1d(np.flatnonzero(events.mapped), list(faults(events))).astype(np.int32)
-    event, primary, secondary = _sub_events(events, placement, usable)
+    with np.errstate(invalid="ignore"):  # of events that are left out
+        start, travel = _way(events, placement)
+    event, time = sub_events(events, usable, np.abs(travel).max(axis=1, initial=0.0))
+    primary, secondary = (start[event] + time[:, None] * travel[event]).T
     room = _room_rotation(events, placement, primary, secondary)
-    table_axes = table_rotation(*(angle[event] for angle in table_angles(events)))
+    table_axes = table_rotation(*table_angles(events, event, time))
     rotation, origin = (part[event] for part in lying(events, placement, settings))
     to_patient = np.swapaxes(rotation, -1, -2) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
     stand = to_patient @ room @ _collimator(events, event)
-    isocentre = _isocentres(events)[event] + placement.isocentre_shift_mm - origin
+    isocentre = _isocentres(events, event, time) + placement.isocentre_shift_mm - origin
     isocentre = np.einsum("bij,bi->bj", rotation, isocentre)  # table axes -> patient axes
     axis = -stand[:, :, 1]
     share = 1.0 / np.bincount(event, minlength=len(events))[event]
@@ -53,27 +54,16 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     )
 
 
-def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Index, primary and secondary angle of every sub-event; runs are interpolated in the gantry's frame.
+def _way(events: Events, placement: Placement) -> tuple[FloatArray, FloatArray]:
+    """Start and travel of the stand, each (events, 2): primary and secondary angle in degrees, in the gantry's frame.
 
     There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
     """
     primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
     end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
     start = _gantry_angles(events, placement, primary, secondary)
-    end = _gantry_angles(events, placement, _or_else(end_primary, primary), _or_else(end_secondary, secondary))
-    travel = end[usable] - start[usable]
-    steps = np.maximum(1, np.ceil(np.abs(travel).max(axis=1, initial=0.0) / STEP_DEG)).astype(np.int64)
-    event = np.repeat(usable, steps)
-    first = np.repeat(np.cumsum(steps) - steps, steps)
-    middle = (np.arange(len(event)) - first + 0.5) / np.repeat(steps, steps)
-    angles = start[event] + middle[:, None] * np.repeat(travel, steps, axis=0)
-    return event.astype(np.int32), angles[:, 0], angles[:, 1]
-
-
-def _or_else(end_deg: FloatArray, start_deg: FloatArray) -> FloatArray:
-    """End angles; where one is missing the stand did not turn about that axis."""
-    return np.where(np.isnan(end_deg), start_deg, end_deg)
+    end = _gantry_angles(events, placement, or_else(end_primary, primary), or_else(end_secondary, secondary))
+    return start, end - start
 
 
 def _gantry_angles(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
@@ -113,9 +103,9 @@ def _collimator(events: Events, event: IntArray) -> FloatArray:
     return matrix
 
 
-def _isocentres(events: Events) -> FloatArray:
+def _isocentres(events: Events, event: IntArray, time: FloatArray) -> FloatArray:
     """Isocentres in the table frame; a missing axis is the procedure's mean, or 0 where there is none at all."""
-    points = isocentres(events)
+    points = isocentres(events, event, time)
     return np.where(np.isfinite(points), points, np.nan_to_num(mean_isocentre(events)))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, isocentre_in_table, isocentre_in_turned_table, table_turns
-from skindose.model import Events, FloatArray, Phantom, Placement, Status
+from skindose.geometry.motion import along
+from skindose.model import Events, FloatArray, IntArray, Phantom, Placement, Status
 
 _AXES = {"left": 0, "up": 1, "head": 2}
 # A kerma-weighted isocentre farther from the table's centre line than this lies beside any patient on it: the zero of
@@ -107,29 +108,41 @@ def _resting_origin(phantom: Phantom, rotation: FloatArray, actual: str, pad: fl
     return np.array([x, -pad - high[1], z])
 
 
-def isocentres(events: Events) -> FloatArray:
-    """(events, 3) isocentre in the table frame before any shift; NaN where the table position is missing."""
-    level = isocentre_in_table(
-        events.table_longitudinal_position_mm, events.table_height_position_mm, events.table_lateral_position_mm
-    )
-    return isocentre_in_turned_table(level, table_turns(*table_angles(events)), _pivots(events, level))
+def isocentres(events: Events, event: IntArray | None = None, time: FloatArray | None = None) -> FloatArray:
+    """(events, 3) isocentre in the table frame before any shift; NaN where the table position is missing.
+
+    event, time   (sub-events,) index and share of the event that has passed; without them half of every event
+    """
+    event, time = _or_middle(events, event, time)
+    names = (f"table_{name}_position_mm" for name in ("longitudinal", "height", "lateral"))
+    level = isocentre_in_table(*(along(events, name, event, time) for name in names))
+    return isocentre_in_turned_table(level, table_turns(*table_angles(events, event, time)), _pivots(events, level))
 
 
-def table_angles(events: Events) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Horizontal rotation, head tilt and cradle of the table, (events,) in degrees; 0 where missing."""
-    return (
-        np.nan_to_num(events.table_horizontal_rotation_angle_deg),
-        np.nan_to_num(events.table_head_tilt_angle_deg),
-        np.nan_to_num(events.table_cradle_tilt_angle_deg),
+def table_angles(
+    events: Events, event: IntArray | None = None, time: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Horizontal rotation, head tilt and cradle of the table in degrees; 0 where missing. As `isocentres`."""
+    event, time = _or_middle(events, event, time)
+    horizontal, tilt, cradle = (
+        np.nan_to_num(along(events, f"table_{name}_angle_deg", event, time))
+        for name in ("horizontal_rotation", "head_tilt", "cradle_tilt")
     )
+    return horizontal, tilt, cradle
+
+
+def _or_middle(events: Events, event: IntArray | None, time: FloatArray | None) -> tuple[IntArray, FloatArray]:
+    if event is None or time is None:
+        return np.arange(len(events), dtype=np.int32), np.full(len(events), 0.5)
+    return event, time
 
 
 def _pivots(events: Events, level_mm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A point on each axis that the table turns about, in the room, as the machine's profile says; each (events, 3)."""
+    """A point on each axis that the table turns about, in the room, as the machine's profile says; as `level_mm`."""
     machine = events.machine
     if machine.pivot == "reference-point":
         return (-np.nan_to_num(level_mm),) * 3
-    points = np.zeros((3, len(events), 3))
+    points = np.zeros((3, *level_mm.shape))
     if machine.pivot == "points":
         points[0, :, 0], points[0, :, 2], points[1, :, 1], points[1, :, 2], points[2, :, 0], points[2, :, 1] = (
             machine.pivot_mm

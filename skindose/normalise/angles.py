@@ -129,6 +129,11 @@ def _table_angles(work: Work) -> None:
         column = f"{reference}_deg"
         work.read(column, reference, TILT)
         work.columns[column] = sign * work.columns[column]
+    for name, items, sign in (
+        ("head", table.head_tilt_end_items, table.head_tilt_sign),
+        ("cradle", table.cradle_tilt_end_items, table.cradle_tilt_sign),
+    ):
+        _tilt_ends(work, f"table_{name}_tilt", items, sign)
     for event in where(work.dosed):
         gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
         for reference in gaps:
@@ -136,3 +141,12 @@ def _table_angles(work: Work) -> None:
         if gaps and work.profile.has_table:
             missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
             work.notes.assume(f"table's {missing} missing", "0 is assumed", event)
+
+
+def _tilt_ends(work: Work, stem: str, items: tuple[str, ...], sign: int) -> None:
+    """A tilt at the event's end, where the profile knows an item for it; without a start nothing is known to move."""
+    for event, record in enumerate(work.records):
+        values = [work.number(record, item, TILT, event) for item in items]
+        end = next((value for value in values if not np.isnan(value)), np.nan)
+        if not np.isnan(end) and not np.isnan(work.columns[f"{stem}_angle_deg"][event]):
+            work.put(f"{stem}_end_angle_deg", event, sign * end, Status.REPORTED)

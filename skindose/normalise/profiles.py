@@ -54,6 +54,7 @@ class Axis(_Part):
     """One table axis: our value is sign * (item - zero)."""
 
     items: tuple[str, ...] = Field((), description="items that may hold the position; the first with a value counts")
+    end_items: tuple[str, ...] = Field((), description="its position at the event's end, besides DICOM's own items")
     sign: Sign = 1
     zero_mm: float = 0.0
     zero_items: tuple[str, ...] = Field((), description="items with the zero (event's, else accumulated); else zero_mm")
@@ -85,6 +86,8 @@ class Table(_Part):
     head_tilt_sign: Sign = 1
     horizontal_rotation_sign: Sign = 1
     cradle_tilt_sign: Sign = 1
+    head_tilt_end_items: tuple[str, ...] = Field((), description="head tilt at the event's end")
+    cradle_tilt_end_items: tuple[str, ...] = Field((), description="cradle tilt at the event's end")
     pivot: Pivot = Pivot()
 
 

@@ -56,7 +56,7 @@ def test_about_the_reference_point_is_the_standards_own_equation():
 
 
 def test_about_the_columns_axis():
-    """The column stands 1000 mm to the feet: the head end goes left, so the isocentre lies farther right on the table."""
+    """The column stands 1000 mm to the feet: the head end goes left, the isocentre lies farther right on the table."""
     got = found("points", (0.0, -1000.0, 0, 0, 0, 0), horizontal_rotation=30.0)
     close(got, (-1000 * SIN, -150.0, -450 - 1000 * (1 - COS)), atol=1e-9, because=EXACT)
 
