@@ -116,6 +116,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
+        plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
         peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
@@ -134,6 +135,20 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(result, dosemap.peak, on_body, beams, hits),
         ),
     )
+
+
+def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
+    """Peak of each plane's dose alone, for the planes A and B that have any; they may lie elsewhere than the sum's."""
+    _, beams, hits, _, dosemap = mapped
+    plane = np.array(result.events.plane, dtype=object)[beams.event][hits.beam()]
+    found = {}
+    for name in ("A", "B"):
+        own = plane == name
+        dose_mgy = np.bincount(hits.cell[own], weights=dosemap.hit_dose_mgy[own], minlength=len(dosemap.dose_mgy))
+        peak = find_peak(dose_mgy.astype(float), result.phantom)
+        if peak is not None:
+            found[name] = peak
+    return found
 
 
 def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple[str, ...]]:
