@@ -140,12 +140,13 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
 def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
     """Peak of each plane's dose alone, for the planes A and B that have any; they may lie elsewhere than the sum's."""
     _, beams, hits, _, dosemap = mapped
-    plane = np.array(result.events.plane, dtype=object)[beams.event][hits.beam()]
+    plane = np.array(result.events.plane)[beams.event]
+    count = np.diff(hits.beam_start)
     found = {}
-    for name in ("A", "B"):
-        own = plane == name
+    for name in np.intersect1d(plane, ("A", "B")).tolist():
+        own = np.repeat(plane == name, count)
         dose_mgy = np.bincount(hits.cell[own], weights=dosemap.hit_dose_mgy[own], minlength=len(dosemap.dose_mgy))
-        peak = find_peak(dose_mgy.astype(float), result.phantom)
+        peak = dosemap.peak if own.all() else find_peak(dose_mgy.astype(float), result.phantom)
         if peak is not None:
             found[name] = peak
     return found
@@ -195,8 +196,8 @@ def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ..
 
 def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
     """Say which events light skin nearer to the focal spot than any equipment lets it come: the dose is too high."""
-    beam, which = hits.beam(), hits.distance_mm < NEAREST_SKIN_MM
-    near = np.unique(beams.event[beam[which]]).tolist()
+    rows = np.flatnonzero(hits.distance_mm < NEAREST_SKIN_MM)
+    near = np.unique(beams.event[np.searchsorted(hits.beam_start, rows, side="right") - 1]).tolist()
     if not near:
         return ()
     return (
