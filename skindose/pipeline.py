@@ -31,6 +31,8 @@ from skindose.model import (
 )
 from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 
+# Share of the air kerma in the map from which on the map counts as complete.
+COMPLETE = 0.995
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
 # The same for surgery with mobile equipment, the least that is allowed at all.
@@ -267,7 +269,7 @@ def quantities(result: Result) -> dict[str, Quantity]:
     kerma_gy = units.mgy_to_gy(kerma_mgy) if kerma_mgy else None
     time_min = units.s_to_min(time_s) if time_s else None
     return {
-        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", tolerance=KERMA_TOLERANCE)
+        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", note=_left_out(totals), tolerance=KERMA_TOLERANCE)
         if peak
         else Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}"),
         "kar": _quantity(kerma_gy, "Gy", kerma_note, KERMA_TOLERANCE),
@@ -275,6 +277,14 @@ def quantities(result: Result) -> dict[str, Quantity]:
         "ft": _quantity(time_min, "min", time_note, 0.0),
         **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
     }
+
+
+def _left_out(totals: Mapping[str, Any]) -> str:
+    """What the map lacks, where that is more than rounding: the peak may then be too low."""
+    share = totals["air_kerma_mapped_fraction"]
+    if share is None or share > COMPLETE:
+        return ""
+    return f"{1 - share:.1%} of the air kerma is not in the map".replace("%", " %", 1)
 
 
 def _quantity(value: float | None, unit: str, note: str, tolerance: float) -> Quantity:
