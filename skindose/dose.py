@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -30,6 +31,23 @@ def dose_map(beams: Beams, hits: Hits, factors: Factors, phantom: Phantom) -> Do
         hit_dose_mgy=hit_dose_mgy,
         peak=find_peak(dose_mgy, phantom),
     )
+
+
+def if_they_stood_mgy(beams: Beams, hits: Hits, dosemap: DoseMap, runs: Iterable[int]) -> FloatArray:
+    """(cells,) dose if each event of `runs` had come whole from one of its sub-beams, for each cell from the worst.
+
+    An upper bound for runs whose way is not known: the true way, if it lies within the assumed one, gives no more.
+    """
+    upper = dosemap.dose_mgy.copy()
+    for event in runs:
+        own = np.flatnonzero(beams.event == event)  # one after the other, so are their hits
+        rows = slice(hits.beam_start[own[0]], hits.beam_start[own[-1] + 1]) if len(own) else slice(0)
+        weight = np.repeat(beams.weight[own], np.diff(hits.beam_start)[own])
+        cell, dose_mgy = hits.cell[rows], dosemap.hit_dose_mgy[rows]
+        worst = np.zeros(len(upper))
+        np.maximum.at(worst, cell, dose_mgy / weight)
+        upper += worst - np.bincount(cell, weights=dose_mgy, minlength=len(upper))
+    return upper
 
 
 def find_peak(dose_mgy: FloatArray, phantom: Phantom) -> Peak | None:

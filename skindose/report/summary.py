@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from skindose import __version__
+from skindose.changes import Change
 from skindose.dose import area_above_mm2
-from skindose.model import Finding, InputFile, Result
+from skindose.model import Finding, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
@@ -125,9 +126,25 @@ def _how_it_was_computed(result: Result) -> dict[str, Any]:
         "orientation": _orientation(result),
         "corrections": list(result.settings.corrections),
         "dose_medium": result.settings.medium,
+        "user_changes": [_change(change) for change in result.changes],
         "excluded_events": [
             {"event": index + 1, "reason": reason} for index, reason in sorted(result.excluded.items())
         ],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """What the user changed; what does not belong to its kind is null."""
+    corrected, moved = change.kind == "corrected", change.kind == "moved"
+    return {
+        "kind": change.kind,
+        "events": [index + 1 for index in change.events],
+        "field": change.field or None,
+        "old": list(change.old) if corrected else None,
+        "new": change.new[0] if corrected else None,
+        "offset_mm": list(change.new[:3]) if moved else None,
+        "turn_deg": change.new[3] if moved else None,
+        "note": change.note or None,
     }
 
 
@@ -159,6 +176,7 @@ def _dose(result: Result) -> dict[str, Any]:
     peak = _peak(result)
     return {
         "peak": peak,
+        "plane_peaks": {plane: _place(found) for plane, found in sorted(result.plane_peaks.items())},
         "no_map_reason": None if peak else no_map_reason(result),
         "peak_upper_bound_mgy": None if peak else result.peak_upper_bound_mgy,
         "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
@@ -177,11 +195,18 @@ def no_map_reason(result: Result) -> str:
 def _peak(result: Result) -> dict[str, Any] | None:
     if result.dosemap is None or result.dosemap.peak is None:
         return None
-    peak = result.dosemap.peak
+    return {
+        **_place(result.dosemap.peak),
+        "interval_95_mgy": result.peak_interval_mgy,
+        "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
+    }
+
+
+def _place(peak: Peak) -> dict[str, Any]:
+    """How high, and where."""
     return {
         "skin_dose_mgy": peak.skin_dose_mgy,
         "cell_max_mgy": peak.cell_max_mgy,
-        "interval_95_mgy": result.peak_interval_mgy,
         "position_mm": peak.position_mm,
         "cell": peak.cell,
         "region": peak.region,
