@@ -34,7 +34,7 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     """
     usable, warnings = _usable(events)
     event, primary, secondary = _sub_events(events, placement, np.flatnonzero(usable).astype(np.int32))
-    room = _room_rotation(events, placement, primary, secondary)
+    room = stand_rotation(primary, secondary, events.machine.axis_order) @ _image_turn(events, placement)[event]
     table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
     to_patient = np.swapaxes(placement.rotation, 0, 1) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
     stand = to_patient @ room @ _collimator(events, event)
@@ -112,13 +112,17 @@ def _reference_axes(events: Events, placement: Placement) -> FloatArray:
     return ORIENTATIONS[placement.orientation_registered]
 
 
-def _room_rotation(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
-    """Stand axes -> room axes for gantry angles; u and v keep pointing to the registered patient's left and head."""
-    room = stand_rotation(primary, secondary, events.machine.axis_order)
-    reference = _reference_axes(events, placement)
-    if reference[2, 2] < 0:  # feet first: the image is turned by half a turn in its plane
-        room = room @ np.diag([-1.0, 1.0, -1.0])
-    return room
+def _image_turn(events: Events, placement: Placement) -> FloatArray:
+    """(events, 3, 3) turn about the central ray, in stand axes, that brings u and v to the registered patient.
+
+    The gantry's angles fix the ray alone. The image stands as the file's own angles turn it in the axes that they are
+    relative to: its u to the registered patient's left, its v to his head at 0/0 [docs/conventions.md].
+    """
+    order = events.machine.axis_order
+    angles = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
+    stated = _reference_axes(events, placement) @ stand_rotation(*angles, order)
+    gantry = stand_rotation(*_gantry_angles(events, placement, *angles).T, order)
+    return np.swapaxes(gantry, -1, -2) @ stated
 
 
 def _collimator(events: Events, event: IntArray) -> FloatArray:

@@ -1,0 +1,193 @@
+"""Where a beam enters, for all eight orientations, registered and actual, derived here by hand and in words.
+
+Nothing of skindose.geometry.frames is used for what must be. The patient is a box of 400 x 240 x 1786 mm whose back is at
+y = 0, whose crown is at z = 0. The isocentre lies 160 mm above the table top, 500 mm from its head end, on the centre
+line; the pad is 40 mm thick, so the isocentre is 120 mm above the side that rests on it.
+"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from skindose.config import Settings
+from skindose.geometry import beams, place
+from skindose.kernel import cast
+from tests import scenes
+from tests.close import close
+
+EXACT = "a line meets a box: closed form in double precision"
+TAN25, COS25 = 0.46630765815499859, 0.90630778703664996
+
+# Which part of the patient faces the table's left (+X), right (-X), the floor, the ceiling, its head and foot end.
+# Stand at the foot end and look along the table: +X is to the right, the floor below, the head end ahead. A supine patient's
+# face is up and, head first, his left is to the right. Rolled on his right side (to the left, for the onlooker) his
+# face looks left; on his left side it looks right; prone he has turned over, and left and right have changed places. Feet
+# first is the same after half a turn about the vertical: what was on the right is on the left, what was ahead is behind.
+FACES = {
+    "hfs": {"floor": "back", "ceiling": "front", "+x": "left", "-x": "right", "head end": "head", "foot end": "feet"},
+    "hfp": {"floor": "front", "ceiling": "back", "+x": "right", "-x": "left", "head end": "head", "foot end": "feet"},
+    "hfdr": {"floor": "right", "ceiling": "left", "+x": "back", "-x": "front", "head end": "head", "foot end": "feet"},
+    "hfdl": {"floor": "left", "ceiling": "right", "+x": "front", "-x": "back", "head end": "head", "foot end": "feet"},
+    "ffs": {"floor": "back", "ceiling": "front", "+x": "right", "-x": "left", "head end": "feet", "foot end": "head"},
+    "ffp": {"floor": "front", "ceiling": "back", "+x": "left", "-x": "right", "head end": "feet", "foot end": "head"},
+    "ffdr": {"floor": "right", "ceiling": "left", "+x": "front", "-x": "back", "head end": "feet", "foot end": "head"},
+    "ffdl": {"floor": "left", "ceiling": "right", "+x": "back", "-x": "front", "head end": "feet", "foot end": "head"},
+}  # fmt: skip
+NAMES = list(FACES)
+# The isocentre in the patient: 120 mm from what rests on the pad, in the middle sideways; 500 mm from crown or soles.
+ISOCENTRE = {
+    "hfs": (0, -120, -500),
+    "hfp": (0, -120, -500),  # the front, at y = -240, is down
+    "hfdr": (-80, -120, -500),  # the right side, at x = -200, is down
+    "hfdl": (80, -120, -500),
+    "ffs": (0, -120, -1286),
+    "ffp": (0, -120, -1286),
+    "ffdr": (-80, -120, -1286),
+    "ffdl": (80, -120, -1286),
+}
+# Side of the box -> (coordinate, its value); direction in the patient -> (coordinate, sign).
+SIDE = {"back": (1, 0.0), "front": (1, -240.0), "left": (0, 200.0), "right": (0, -200.0)}
+TOWARDS = {"left": (0, 1), "right": (0, -1), "back": (1, 1), "front": (1, -1), "head": (2, 1), "feet": (2, -1)}
+BEAMS = {
+    "PA": {},
+    "LAO 90": {"positioner_primary_angle_deg": 90.0},
+    "CRA 25": {"positioner_secondary_angle_deg": 25.0},
+}
+# A table that moves to its left takes the patient along: the isocentre then lies further right in the table, and so on.
+MOVES = {
+    "": ("", ""),
+    "longitudinal": ("table_longitudinal_position_mm", "-x"),  # grows to the left (PS3.3 C.8.19.6.11)
+    "lateral": ("table_lateral_position_mm", "foot end"),  # grows towards the head end
+    "height": ("table_height_position_mm", "ceiling"),  # grows downwards
+}
+
+
+def room_side_of(orientation, part):
+    """Where a part of a patient lying so faces in the room."""
+    return next(side for side, faces in FACES[orientation].items() if faces == part)
+
+
+def tube_side(beam, told):
+    """Side of the room on which the focal spot stands, and the side to which the ray leans (CRA 25 alone).
+
+    PA and CRA 25: behind the back of the patient that the angles are relative to; LAO 90: on his right. A cranial ray
+    comes from further towards his feet. Relative to the gantry is as if he lay head first, supine.
+    """
+    where = room_side_of(told, "right" if beam == "LAO 90" else "back")
+    return where, room_side_of(told, "feet") if beam == "CRA 25" else ""
+
+
+def by_hand(beam, told, lies, move=""):
+    """(side of entry, point, focal spot to skin in mm, through table and pad) of one central ray.
+
+    told    orientation that the angles are relative to: the registered one, or hfs where they are the gantry's
+    lies    the actual orientation
+    """
+    where, lean = tube_side(beam, told)
+    point = np.array(ISOCENTRE[lies], dtype=float)
+    if move:
+        axis, sign = TOWARDS[FACES[lies][MOVES[move][1]]]
+        point[axis] += sign * 100.0
+    side = FACES[lies][where]
+    axis, level = SIDE[side]
+    depth = abs(point[axis] - level)
+    point[axis] = level
+    if lean:
+        axis, sign = TOWARDS[FACES[lies][lean]]
+        point[axis] += sign * depth * TAN25
+    return side, point, 750.0 - depth / (COS25 if lean else 1.0), where == "floor"
+
+
+def by_program(beam, registered, settings, relative_to="patient", move=""):
+    """The same from the program: the box's first crossing by the central ray, and the kernel's path in the support."""
+    row = dict(BEAMS[beam])
+    row |= {"table_lateral_position_mm": 500.0, "table_height_position_mm": 160.0}
+    if move:
+        column = MOVES[move][0]
+        row[column] = row.get(column, 0.0) + 100.0
+    events = scenes.events(row, orientation=registered, made_up=scenes.machine(angles_relative_to=relative_to))
+    box = scenes.lying_box(depth_mm=240.0)
+    placement = place(events, box, settings)
+    made = beams(events, placement, settings)
+    source, axis = made.source_mm[0], made.axis[0]
+    low, high = box.vertices_mm.min(axis=0), box.vertices_mm.max(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = np.where(axis == 0, -np.inf, np.minimum((low - source) / axis, (high - source) / axis))
+    k = int(np.argmax(near))
+    point = source + near[k] * axis
+    side = next(name for name, (i, level) in SIDE.items() if i == k and abs(point[k] - level) < 1e-6)
+    patch = point + 0.01 * np.array([-made.u[0] - made.v[0], 2 * made.v[0] - made.u[0], 2 * made.u[0] - made.v[0]])
+    hits = cast(made, scenes.phantom(patch, [(0, 1, 2)]))
+    assert len(hits.cell) == 1
+    return side, point, near[k], hits.path_mm.sum() > 0
+
+
+def same(got, want):
+    assert got[0] == want[0]
+    close(got[1], want[1], atol=1e-9, because=EXACT)
+    close(got[2], want[2], atol=1e-9, because=EXACT)
+    assert got[3] == want[3]
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: move or "still")
+@pytest.mark.parametrize("beam", BEAMS)
+@pytest.mark.parametrize("lies", NAMES)
+def test_a_silent_file_takes_the_option_as_both(lies, beam, move):
+    same(by_program(beam, "", Settings(orientation=lies), move=move), by_hand(beam, lies, lies, move))
+
+
+@pytest.mark.parametrize("beam", BEAMS)
+@pytest.mark.parametrize("lies", NAMES)
+def test_file_and_option_that_agree_are_as_the_file_alone(lies, beam):
+    want = by_hand(beam, lies, lies)
+    same(by_program(beam, lies, Settings()), want)
+    same(by_program(beam, lies, Settings(orientation=lies)), want)
+
+
+def test_a_silent_file_without_option_is_head_first_supine():
+    for beam in BEAMS:
+        same(by_program(beam, "", Settings()), by_hand(beam, "hfs", "hfs"))
+
+
+@pytest.mark.parametrize(("told", "lies"), [pair for pair in product(NAMES, NAMES) if pair[0] != pair[1]])
+def test_when_file_and_option_contradict_the_beam_in_the_room_stays_and_the_patient_turns(told, lies):
+    for beam, move in product(BEAMS, MOVES):
+        got = by_program(beam, told, Settings(orientation=lies), move=move)
+        same(got, by_hand(beam, told, lies, move))
+
+
+@pytest.mark.parametrize(("told", "lies"), list(product(("", *NAMES), NAMES)))
+def test_angles_relative_to_the_gantry_know_no_registered_orientation(told, lies):
+    for beam, move in product(BEAMS, MOVES):
+        got = by_program(beam, told, Settings(orientation=lies), relative_to="gantry", move=move)
+        same(got, by_hand(beam, "hfs", lies, move))
+
+
+def test_five_cases_written_out():
+    """Each worked out with pencil and paper; they keep `by_hand` honest."""
+    # On his right side, told so: PA comes from behind his back, level with the table, and misses it.
+    same(by_hand("PA", "hfdr", "hfdr"), ("back", (-80, 0, -500), 630.0, False))
+    # LAO 90 comes from his right, which is down: through the table.
+    same(by_hand("LAO 90", "hfdr", "hfdr"), ("right", (-200, -120, -500), 630.0, True))
+    # Told supine, he lay prone, feet first: the tube below meets his front; a cranial ray leans to the table's head end,
+    # where his feet are, so it enters nearer to his head.
+    same(by_hand("CRA 25", "hfs", "ffp"), ("front", (0, -240, -1286 + 120 * TAN25), 750 - 120 / COS25, True))
+    # Told prone, he lay supine: the tube that the machine thought behind his back was above his front.
+    same(by_hand("PA", "hfp", "hfs"), ("front", (0, -240, -500), 630.0, False))
+    # Feet first, supine: the table's left is his right, so a table that moved 100 mm to its left puts the beam on his left.
+    same(by_hand("PA", "ffs", "ffs", "longitudinal"), ("back", (100, 0, -1286), 630.0, True))
+
+
+@pytest.mark.parametrize("order", ["primary-secondary", "secondary-primary"])
+@pytest.mark.parametrize("told", NAMES)
+def test_the_image_keeps_the_registered_patients_left_and_head(told, order):
+    """Asymmetric shutters and the collimator's rotation rest on u and v, not on the ray alone (docs/conventions.md)."""
+    made_up = scenes.machine(axis_order=order)
+    for beam in BEAMS:
+        events = scenes.events(BEAMS[beam], orientation=told, made_up=made_up)
+        supine = scenes.events(BEAMS[beam], orientation="hfs", made_up=made_up)
+        box = scenes.lying_box()
+        turned, plain = (beams(e, place(e, box, Settings()), Settings()) for e in (events, supine))
+        for name in ("axis", "u", "v"):
+            close(getattr(turned, name)[0], getattr(plain, name)[0], atol=1e-12, because="angles are the patient's")
