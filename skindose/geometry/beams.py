@@ -119,10 +119,10 @@ def _image_turn(events: Events, placement: Placement) -> FloatArray:
     relative to: its u to the registered patient's left, its v to his head at 0/0 [docs/conventions.md].
     """
     order = events.machine.axis_order
-    angles = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
-    stated = _reference_axes(events, placement) @ stand_rotation(*angles, order)
-    gantry = stand_rotation(*_gantry_angles(events, placement, *angles).T, order)
-    return np.swapaxes(gantry, -1, -2) @ stated
+    primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
+    stated = _reference_axes(events, placement) @ stand_rotation(primary, secondary, order)
+    angles = _gantry_angles(events, placement, primary, secondary)
+    return np.swapaxes(stand_rotation(angles[:, 0], angles[:, 1], order), -1, -2) @ stated
 
 
 def _collimator(events: Events, event: IntArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """Where a beam enters, for all eight orientations, registered and actual, derived here by hand and in words.
 
-Nothing of skindose.geometry.frames is used for what must be. The patient is a box of 400 x 240 x 1786 mm whose back is at
-y = 0, whose crown is at z = 0. The isocentre lies 160 mm above the table top, 500 mm from its head end, on the centre
-line; the pad is 40 mm thick, so the isocentre is 120 mm above the side that rests on it.
+Nothing of skindose.geometry.frames is used for what must be. The patient is a box of 400 x 240 x 1786 mm whose back
+is at y = 0, whose crown is at z = 0. The isocentre lies 160 mm above the table top, 500 mm from its head end, on the
+centre line; the pad is 40 mm thick, so the isocentre is 120 mm above the side that rests on it.
 """
 
 from itertools import product
@@ -20,10 +20,11 @@ EXACT = "a line meets a box: closed form in double precision"
 TAN25, COS25 = 0.46630765815499859, 0.90630778703664996
 
 # Which part of the patient faces the table's left (+X), right (-X), the floor, the ceiling, its head and foot end.
-# Stand at the foot end and look along the table: +X is to the right, the floor below, the head end ahead. A supine patient's
-# face is up and, head first, his left is to the right. Rolled on his right side (to the left, for the onlooker) his
-# face looks left; on his left side it looks right; prone he has turned over, and left and right have changed places. Feet
-# first is the same after half a turn about the vertical: what was on the right is on the left, what was ahead is behind.
+# Stand at the foot end and look along the table: +X is to the right, the floor below, the head end ahead. A supine
+# patient's face is up and, head first, his left is to the right. Rolled on his right side (to the left, for the
+# onlooker) his face looks left; on his left side it looks right; prone he has turned over, and left and right have
+# changed places. Feet first is the same after half a turn about the vertical: what was on the right is on the left,
+# what was ahead is behind.
 FACES = {
     "hfs": {"floor": "back", "ceiling": "front", "+x": "left", "-x": "right", "head end": "head", "foot end": "feet"},
     "hfp": {"floor": "front", "ceiling": "back", "+x": "right", "-x": "left", "head end": "head", "foot end": "feet"},
@@ -170,12 +171,12 @@ def test_five_cases_written_out():
     same(by_hand("PA", "hfdr", "hfdr"), ("back", (-80, 0, -500), 630.0, False))
     # LAO 90 comes from his right, which is down: through the table.
     same(by_hand("LAO 90", "hfdr", "hfdr"), ("right", (-200, -120, -500), 630.0, True))
-    # Told supine, he lay prone, feet first: the tube below meets his front; a cranial ray leans to the table's head end,
-    # where his feet are, so it enters nearer to his head.
+    # Told supine, he lay prone, feet first: the tube below meets his front; a cranial ray leans to the table's head
+    # end, where his feet are, so it enters nearer to his head.
     same(by_hand("CRA 25", "hfs", "ffp"), ("front", (0, -240, -1286 + 120 * TAN25), 750 - 120 / COS25, True))
     # Told prone, he lay supine: the tube that the machine thought behind his back was above his front.
     same(by_hand("PA", "hfp", "hfs"), ("front", (0, -240, -500), 630.0, False))
-    # Feet first, supine: the table's left is his right, so a table that moved 100 mm to its left puts the beam on his left.
+    # Feet first, supine: the table's left is his right; a table moved 100 mm to its left puts the beam on his left.
     same(by_hand("PA", "ffs", "ffs", "longitudinal"), ("back", (100, 0, -1286), 630.0, True))
 
 
