@@ -33,7 +33,7 @@ class Camera:
 
 # Room axes: +X is to the right for who stands at the table's foot end, +Y down, +Z ahead, to the head end.
 CAMERAS = {
-    "foot end": Camera((-3300.0, -1900.0, -3700.0), target_mm=(0.0, 110.0, -330.0)),
+    "foot end": Camera((-3300.0, -1900.0, -3700.0), target_mm=(0.0, 50.0, -330.0), angle_deg=21.0),
     "above": Camera((0.0, -5200.0, -250.0), up=(0.0, 0.0, 1.0)),
     "side": Camera((-5200.0, 0.0, -250.0)),  # from the table's right: the head end is to the left
     "feet": Camera((0.0, -300.0, -5200.0), target_mm=(0.0, 100.0, 0.0)),

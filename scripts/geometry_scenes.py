@@ -130,7 +130,7 @@ def _lying(told: str, lies: str) -> Shot:
 def _orientations(told: str | None) -> Scene:
     shots = tuple(_lying(told or lies, lies) for lies in ORIENTATIONS)
     rows = [[shot.title, *(_entrance_words(shot.case, beam) for beam in shot.beams)] for shot in shots]
-    return Scene(shots, 4, table(["picture", "PA (red)", "LAO 90 (blue)", "CRA 25 (yellow)"], rows))
+    return Scene(shots, 4, table(["picture", "PA (red)", "LAO 90 (blue)", "CRA 25 (orange)"], rows))
 
 
 def _simple(columns: int, *shots: Shot) -> Scene:
