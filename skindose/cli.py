@@ -31,6 +31,26 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]
 REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm, left leg, right leg, trunk"
+Region = Annotated[str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")]
+Body = Annotated[
+    str | None,
+    typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EVENTS[=NOTE]", help="events left out of the map, from 1 in time order: 3,7-9=NOTE"),
+]
+Correct = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EVENTS:FIELD=VALUE[=NOTE]", help="a value that is wrong in the file: 3,7-9:kvp_kv=80"),
+]
+Move = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="EVENTS:LEFT,HEAD,UP[,TURN][=NOTE]",
+        help="the patient lay elsewhere in these events, in mm: 12-:0,50,0 or 10:15-10:40:0,50,0",
+    ),
+]
 
 
 def main() -> None:
@@ -51,19 +71,14 @@ def main() -> None:
 def run(
     files: Files,
     out: Annotated[Path, typer.Option(help="folder for the results, one folder per input")] = Path("results"),
-    phantom: Annotated[
-        str | None,
-        typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
-    ] = None,
+    phantom: Body = None,
     height_cm: Annotated[float | None, typer.Option(help="patient's height; default the file's, else 178.6")] = None,
     weight_kg: Annotated[float | None, typer.Option(help="patient's weight; default the file's, else 73.2")] = None,
     sex: Annotated[str | None, typer.Option(help="male or female; default the file's, else male")] = None,
     age: Annotated[float | None, typer.Option(help="patient's age in years")] = None,
     pose: Annotated[str | None, typer.Option(help="arms-down")] = None,
     placement: Annotated[str | None, typer.Option(help="auto (default), table or anatomy")] = None,
-    region: Annotated[
-        str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")
-    ] = None,
+    region: Region = None,
     offset: Annotated[
         str | None, typer.Option(metavar="LEFT,HEAD,UP", help="moves the patient on the table, in mm")
     ] = None,
@@ -81,7 +96,9 @@ def run(
     triggers: Annotated[
         str | None, typer.Option(help="preset of trigger levels (default ncrp-168) or a TOML file")
     ] = None,
-    exclude: Annotated[str | None, typer.Option(help="events left out of the map, from 1 in time order: 3,7-9")] = None,
+    exclude: Exclude = None,
+    correct: Correct = None,
+    move: Move = None,
     merge: Annotated[bool, typer.Option("--merge", help="files of one study are one procedure")] = False,
     config: Config = None,
     seed: Annotated[int | None, typer.Option(help="seed of random draws")] = None,
@@ -105,7 +122,9 @@ def run(
         "corrections": _corrections(corrections),
         "medium": medium,
         "triggers": triggers,
-        "exclude": exclude,
+        "exclude": "; ".join(exclude) if exclude else None,
+        "correct": correct or None,
+        "move": move or None,
         "seed": seed,
     }
     sys.exit(int(_run(files, out, _settings(config, options), merge, jobs, as_json)))

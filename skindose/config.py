@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from skindose.errors import SettingsError
 
@@ -14,6 +14,8 @@ Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"
 Correction = Literal["backscatter", "medium", "table", "calibration"]
 CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "calibration")
 Medium = Literal["water", "soft-tissue", "skin"]
+# One text, or several in a list; on the command line the option is repeated.
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 Shift = Annotated[float, Field(ge=-3000, le=3000)]
 
 
@@ -45,7 +47,9 @@ class Settings(BaseModel):
     corrections: tuple[Correction, ...] = Field(CORRECTIONS, description="factors that are applied")
     medium: Medium = Field("water", description="dose medium")
     triggers: str = Field("ncrp-168", description="preset of trigger levels or a TOML file")
-    exclude: str = Field("", description="events left out: numbers from 1 and ranges, e.g. 3,7-9")
+    exclude: str = Field("", description="events left out: 3,7-9 or 3,7-9=NOTE; several separated by semicolons")
+    correct: Texts = Field((), description="values corrected: EVENTS:FIELD=VALUE or EVENTS:FIELD=VALUE=NOTE")
+    move: Texts = Field((), description="the patient moved: EVENTS:LEFT,HEAD,UP in mm, then ,TURN and =NOTE if wanted")
     seed: int = Field(0, ge=0, description="seed of random draws")
 
     @classmethod

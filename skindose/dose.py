@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -30,6 +31,22 @@ def dose_map(beams: Beams, hits: Hits, factors: Factors, phantom: Phantom) -> Do
         hit_dose_mgy=hit_dose_mgy,
         peak=find_peak(dose_mgy, phantom),
     )
+
+
+def if_they_stood_mgy(beams: Beams, hits: Hits, dosemap: DoseMap, runs: Iterable[int]) -> FloatArray:
+    """(cells,) dose if each event of `runs` had come whole from one of its sub-beams, for each cell from the worst.
+
+    An upper bound for runs whose way is not known: the true way, if it lies within the assumed one, gives no more.
+    """
+    beam = hits.beam()
+    upper = dosemap.dose_mgy.copy()
+    for event in runs:
+        own = np.flatnonzero(beams.event[beam] == event)
+        cell, dose_mgy = hits.cell[own], dosemap.hit_dose_mgy[own]
+        worst = np.zeros(len(upper))
+        np.maximum.at(worst, cell, dose_mgy / beams.weight[beam[own]])
+        upper += worst - np.bincount(cell, weights=dose_mgy, minlength=len(upper))
+    return upper
 
 
 def find_peak(dose_mgy: FloatArray, phantom: Phantom) -> Peak | None:

@@ -30,6 +30,7 @@ class Status(IntEnum):
     REPORTED = 1
     DERIVED = 2
     ASSUMED = 3
+    CORRECTED = 4  # by the user
 
 
 # --- Procedure (rdsr)
@@ -160,6 +161,10 @@ class Machine:
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
     calibration_factor: float = 1.0
+    pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
+    # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
+    pivot_mm: tuple[float, ...] = (0.0,) * 6
+    pivot_rides: bool = True  # the tilts' axes go up and down with the table
 
 
 @dataclass(frozen=True)
@@ -213,6 +218,11 @@ class Events:
     table_head_tilt_angle_deg: FloatArray
     table_horizontal_rotation_angle_deg: FloatArray
     table_cradle_tilt_angle_deg: FloatArray
+    table_longitudinal_end_position_mm: FloatArray
+    table_lateral_end_position_mm: FloatArray
+    table_height_end_position_mm: FloatArray
+    table_head_tilt_end_angle_deg: FloatArray
+    table_cradle_tilt_end_angle_deg: FloatArray
     field_u_min_mm: FloatArray
     field_u_max_mm: FloatArray
     field_v_min_mm: FloatArray
@@ -274,7 +284,8 @@ class Placement:
     axes    for "left", "head", "up": how that axis was decided ("table" or "anatomy") and why
 
     Where an axis follows anatomy, it is the table's zero that is solved for: `isocentre_shift_mm` is added to the
-    isocentre in the table frame, and the patient stays where he lies on the table.
+    isocentre in the table frame, and the patient stays where he lies on the table. `centre_mm` is the middle of his
+    trunk in the table frame, about which he turns if he moves in the middle of the case.
     """
 
     rotation: FloatArray  # (3, 3)
@@ -284,6 +295,7 @@ class Placement:
     orientation_actual: str
     axes: Mapping[str, str]
     region: str
+    centre_mm: FloatArray = field(default_factory=lambda: np.zeros(3))
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -320,7 +332,6 @@ class Beams:
     table_origin_mm: FloatArray
     support_mm: FloatArray
     support: tuple[Layer, ...]
-    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.event)
@@ -473,8 +484,10 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""
     peak_upper_bound_mgy: float | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     excluded: Mapping[int, str] = field(default_factory=dict)  # event index -> reason
+    changes: tuple[Any, ...] = ()  # changes.Change

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from skindose import geometry, normalise, phantom, triggers, units
+from skindose.changes import Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
-from skindose.dose import dose_map, on_body_fraction
-from skindose.errors import SettingsError
+from skindose.dose import dose_map, find_peak, if_they_stood_mgy, on_body_fraction
 from skindose.model import (
     Beams,
     DoseMap,
@@ -33,9 +33,10 @@ from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
+# The same for surgery with mobile equipment, the least that is allowed at all.
+NEAREST_SKIN_MM = 200.0
 # Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
 LARGEST_SCATTER_FACTOR = 1.7
-_EXCLUDED = "excluded by the user"
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -45,10 +46,11 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     raises     SettingsError for an unknown profile, phantom or rule set; InputError for an unusable file
     """
     rules = triggers.load(settings.triggers)
-    events, excluded = exclude(normalise.normalise(procedure, settings), settings.exclude)
+    events, changed = _as_the_user_has_them(procedure, settings)
+    events, excluded = exclude(events, settings.exclude)
     body = phantom.make(settings, procedure.header.patient)
+    events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
     totals = _totals(events)
-    mapped = _map(events, body, settings) if events.mapped.any() else None
     result = Result(
         procedure=procedure,
         events=events,
@@ -57,6 +59,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         findings=Findings(rules.id, "", ()),
         totals=totals,
         excluded=excluded,
+        changes=changed,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
         warnings=(*procedure.warnings, *events.warnings),
@@ -70,25 +73,41 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     return replace(result, findings=findings)
 
 
+def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Events, tuple[Change, ...]]:
+    """The events with the user's corrections, and everything that he changed."""
+    events = normalise.normalise(procedure, settings)
+    before = events
+    if settings.correct:
+        before = normalise.normalise(procedure, settings.model_copy(update={"correct": ()}))
+    found = changes(before, settings)
+    return replace(events, assumptions=(*events.assumptions, *in_words(found))), found
+
+
 _Mapped = tuple[Placement, Beams, Hits, Factors, DoseMap]
 
 
-def _map(events: Events, body: Phantom, settings: Settings) -> _Mapped | None:
-    from skindose import kernel, physics  # numba is loaded only where there is something to cast
-
+def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Mapped | None]:
+    """The events, of which impossible ones are now set aside, and the map of the others; None where none is left."""
+    if not events.mapped.any():
+        return events, None
     placement = geometry.place(events, body, settings)
     placed = geometry.beams(events, placement, settings)
+    impossible = geometry.misplaced(placed, body)
+    events, placed = set_aside(events, impossible), geometry.without(placed, impossible)
     if not len(placed):
-        return None
+        return events, None
+    from skindose import kernel, physics  # numba is loaded only where there is something to cast
+
     hits = kernel.cast(placed, body)
     factors = physics.factors(events, placed, hits, settings)
-    return placement, placed, hits, factors, dose_map(placed, hits, factors, body)
+    return events, (placement, placed, hits, factors, dose_map(placed, hits, factors, body))
 
 
 def _with_map(result: Result, mapped: _Mapped) -> Result:
     placement, beams, hits, factors, dosemap = mapped
     on_body = on_body_fraction(beams, hits, result.phantom)
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
+    bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
     return replace(
         result,
@@ -97,6 +116,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
+        peak_if_runs_stood_mgy=bound,
         peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
@@ -109,16 +129,37 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         warnings=(
             *result.warnings,
             *placement.warnings,
-            *beams.warnings,
             *factors.warnings,
-            *_doubts(result, dosemap.peak, on_body, beams),
+            *why,
+            *_doubts(result, dosemap.peak, on_body, beams, hits),
         ),
     )
 
 
-def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams) -> tuple[str, ...]:
-    """What a physicist would question in the map: events whose beams miss the body, a peak on an arm."""
-    doubts = _missing(result, on_body, beams)
+def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple[str, ...]]:
+    """The peak if the runs whose way is assumed had stood still at the worst place, and the warning that says so."""
+    _, beams, hits, _, dosemap = mapped
+    events = result.events
+    column, end = (events.status.get(f"positioner_primary{suffix}_angle_deg") for suffix in ("", "_end"))
+    if column is None or end is None or dosemap.peak is None:
+        return None, ()
+    turning = np.array([kind == "rotational acquisition" for kind in events.event_type], dtype=bool)
+    unknown = (column == Status.ASSUMED) | (end == Status.ASSUMED)
+    runs = np.flatnonzero(events.mapped & turning & unknown).tolist()
+    if not runs:
+        return None, ()
+    peak = find_peak(if_they_stood_mgy(beams, hits, dosemap, runs), result.phantom)
+    bound = peak.skin_dose_mgy if peak else dosemap.peak.skin_dose_mgy
+    return bound, (
+        f"Where the stand turned in {named(runs)} is assumed, not reported, and the dose is spread over that way: had "
+        f"it stood still somewhere on it, the peak would be up to {bound:.4g} mGy instead of "
+        f"{dosemap.peak.skin_dose_mgy:.4g} mGy.",
+    )
+
+
+def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams, hits: Hits) -> tuple[str, ...]:
+    """What a physicist would question in the map: beams that miss the body, skin too near, a peak on an arm."""
+    doubts = _missing(result, on_body, beams) + _too_near(beams, hits)
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
@@ -131,11 +172,22 @@ def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ..
     """Say which events' beams do not meet the body at all."""
     best = np.zeros(len(result.events))
     np.maximum.at(best, beams.event, on_body)
-    lost = [i + 1 for i in np.unique(beams.event).tolist() if best[i] == 0.0]
+    lost = [i for i in np.unique(beams.event).tolist() if best[i] == 0.0]
     if not lost:
         return ()
-    shown = ", ".join(map(str, lost[:10])) + (" ..." if len(lost) > 10 else "")
-    return (f"The beam of {len(lost)} events does not meet the body where it was placed (events {shown}).",)
+    return (f"The beam of {len(lost)} events does not meet the body where it was placed ({named(lost)}).",)
+
+
+def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
+    """Say which events light skin nearer to the focal spot than any equipment lets it come: the dose is too high."""
+    beam, which = hits.beam(), hits.distance_mm < NEAREST_SKIN_MM
+    near = np.unique(beams.event[beam[which]]).tolist()
+    if not near:
+        return ()
+    return (
+        f"Skin comes as near as {hits.distance_mm.min():.0f} mm to the focal spot ({named(near)}), which no equipment "
+        f"allows (at least {NEAREST_SKIN_MM:g} mm): the patient's place or the distances are wrong, the dose too high.",
+    )
 
 
 def _why_no_map(events: Events) -> str:
@@ -144,42 +196,6 @@ def _why_no_map(events: Events) -> str:
     reasons = Counter(reason for reason in events.unmapped_reason if reason)
     words = [f"{reason} ({count} of {len(events)} events)" for reason, count in reasons.most_common()]
     return "; ".join(words) or "no event's numbers describe a beam"
-
-
-def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
-    """Take the events named in `text` ("3,7-9", counted from 1 in time order) out of the map; totals keep them."""
-    chosen = sorted(parse_numbers(text, len(events)))
-    reasons = list(events.unmapped_reason)
-    mapped = events.mapped.copy()
-    for index in chosen:
-        mapped[index] = False
-        reasons[index] = _EXCLUDED
-    if not chosen:
-        return events, {}
-    note = f"{len(chosen)} events {_EXCLUDED}: {text}."
-    events = replace(events, mapped=mapped, unmapped_reason=tuple(reasons), assumptions=(*events.assumptions, note))
-    return events, dict.fromkeys(chosen, _EXCLUDED)
-
-
-def parse_numbers(text: str, count: int) -> set[int]:
-    """Indices from 0 for numbers and ranges from 1: "3,7-9" -> {2, 6, 7, 8}.
-
-    raises   SettingsError for what is no number, or beyond the procedure's events
-    """
-    found: set[int] = set()
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        first, dash, last = part.partition("-")
-        if not (first.strip().isdigit() and (last.strip().isdigit() or not dash)):
-            raise SettingsError(f"exclude: {part!r} is no event number or range", "options", "Write e.g. 3,7-9.")
-        low, high = int(first), int(last or first)
-        if not 1 <= low <= high <= count:
-            raise SettingsError(
-                f"exclude: {part!r} is not within the procedure's events 1 to {count}",
-                "options",
-                "The column event of events.csv numbers them.",
-            )
-        found.update(range(low - 1, high))
-    return found
 
 
 def _totals(events: Events) -> dict[str, Any]:

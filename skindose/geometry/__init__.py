@@ -2,5 +2,6 @@
 
 from skindose.geometry.beams import beams, support
 from skindose.geometry.place import place
+from skindose.geometry.sound import faults, misplaced, without
 
-__all__ = ["beams", "place", "support"]
+__all__ = ["beams", "faults", "misplaced", "place", "support", "without"]

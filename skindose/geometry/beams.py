@@ -8,37 +8,32 @@ import numpy as np
 
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, stand_angles, stand_rotation, table_rotation
-from skindose.geometry.place import isocentres, mean_isocentre, pad_mm
-from skindose.model import Beams, BoolArray, Events, FloatArray, IntArray, Layer, Placement
-
-# A rotational run is followed in steps of at most this angle.
-STEP_DEG = 2.0
-_NEEDED = (
-    "air_kerma_rp_mgy",
-    "positioner_primary_angle_deg",
-    "positioner_secondary_angle_deg",
-    "distance_source_to_isocenter_mm",
-    "distance_source_to_reference_point_mm",
-    "field_u_min_mm",
-    "field_u_max_mm",
-    "field_v_min_mm",
-    "field_v_max_mm",
-)
+from skindose.geometry.motion import or_else, sub_events
+from skindose.geometry.moves import lying
+from skindose.geometry.place import isocentres, mean_isocentre, pad_mm, table_angles
+from skindose.geometry.sound import faults
+from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
 
 
 def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
-    """Place every mapped event, in sub-events where the stand turned.
+    """Place every mapped event whose numbers describe a beam (`faults` names the others), in sub-events where it moved.
 
     Room -> table -> patient: the stand's rotation is relative to the registered patient or to the gantry, as the
     profile says; the table's position and angles bring it to the table; the placement to the patient.
     """
-    usable, warnings = _usable(events)
-    event, primary, secondary = _sub_events(events, placement, np.flatnonzero(usable).astype(np.int32))
-    room = stand_rotation(primary, secondary, events.machine.axis_order) @ _image_turn(events, placement)[event]
-    table_axes = table_rotation(*(_zero_filled(column)[event] for column in _table_angles(events)))
-    to_patient = np.swapaxes(placement.rotation, 0, 1) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
+    usable = np.setdiff1d(np.flatnonzero(events.mapped), list(faults(events))).astype(np.int32)
+    with np.errstate(invalid="ignore"):  # of events that are left out
+        start, travel = _way(events, placement)
+        turn = _image_turn(events, placement)
+    event, time = sub_events(events, usable, np.abs(travel).max(axis=1, initial=0.0))
+    primary, secondary = (start[event] + time[:, None] * travel[event]).T
+    room = stand_rotation(primary, secondary, events.machine.axis_order) @ turn[event]
+    table_axes = table_rotation(*table_angles(events, event, time))
+    rotation, origin = (part[event] for part in lying(events, placement, settings))
+    to_patient = np.swapaxes(rotation, -1, -2) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
     stand = to_patient @ room @ _collimator(events, event)
-    isocentre = (_isocentres(events)[event] + placement.isocentre_shift_mm - placement.origin_mm) @ placement.rotation
+    isocentre = _isocentres(events, event, time) + placement.isocentre_shift_mm - origin
+    isocentre = np.einsum("bij,bi->bj", rotation, isocentre)  # table axes -> patient axes
     axis = -stand[:, :, 1]
     share = 1.0 / np.bincount(event, minlength=len(events))[event]
     layers, slabs = support(events, settings)
@@ -53,46 +48,23 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
         circular=np.array([shape == "circle" for shape in events.field_shape], dtype=bool)[event],
         reference_distance_mm=events.distance_source_to_reference_point_mm[event],
         air_kerma_rp_mgy=events.air_kerma_rp_mgy[event] * share,
-        table_rotation=np.broadcast_to(placement.rotation, (len(event), 3, 3)).copy(),
-        table_origin_mm=np.broadcast_to(placement.origin_mm, (len(event), 3)).copy(),
+        table_rotation=rotation,
+        table_origin_mm=origin,
         support_mm=slabs,
         support=layers,
-        warnings=warnings,
     )
 
 
-def _usable(events: Events) -> tuple[BoolArray, tuple[str, ...]]:
-    """Mapped events whose numbers describe a beam; the others are named, never dropped in silence."""
-    finite = np.all([np.isfinite(getattr(events, name)) for name in _NEEDED], axis=0)
-    distance = np.nan_to_num(events.distance_source_to_reference_point_mm)
-    field = np.nan_to_num(_field(events))
-    sound = finite & (distance > 0) & (field[:, 1] > field[:, 0]) & (field[:, 3] > field[:, 2])
-    bad = np.flatnonzero(events.mapped & ~sound)
-    warnings = tuple(f"Event {i + 1} is left out of the map: its geometry is not a beam." for i in bad)
-    return events.mapped & sound, warnings
-
-
-def _sub_events(events: Events, placement: Placement, usable: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Index, primary and secondary angle of every sub-event; runs are interpolated in the gantry's frame.
+def _way(events: Events, placement: Placement) -> tuple[FloatArray, FloatArray]:
+    """Start and travel of the stand, each (events, 2): primary and secondary angle in degrees, in the gantry's frame.
 
     There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
     """
     primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
     end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
     start = _gantry_angles(events, placement, primary, secondary)
-    end = _gantry_angles(events, placement, _or_else(end_primary, primary), _or_else(end_secondary, secondary))
-    travel = (end - start)[usable]
-    steps = np.maximum(1, np.ceil(np.abs(travel).max(axis=1, initial=0.0) / STEP_DEG)).astype(np.int64)
-    event = np.repeat(usable, steps)
-    first = np.repeat(np.cumsum(steps) - steps, steps)
-    middle = (np.arange(len(event)) - first + 0.5) / np.repeat(steps, steps)
-    angles = start[event] + middle[:, None] * np.repeat(travel, steps, axis=0)
-    return event.astype(np.int32), angles[:, 0], angles[:, 1]
-
-
-def _or_else(end_deg: FloatArray, start_deg: FloatArray) -> FloatArray:
-    """End angles; where one is missing the stand did not turn about that axis."""
-    return np.where(np.isnan(end_deg), start_deg, end_deg)
+    end = _gantry_angles(events, placement, or_else(end_primary, primary), or_else(end_secondary, secondary))
+    return start, end - start
 
 
 def _gantry_angles(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
@@ -136,18 +108,10 @@ def _collimator(events: Events, event: IntArray) -> FloatArray:
     return matrix
 
 
-def _isocentres(events: Events) -> FloatArray:
+def _isocentres(events: Events, event: IntArray, time: FloatArray) -> FloatArray:
     """Isocentres in the table frame; a missing axis is the procedure's mean, or 0 where there is none at all."""
-    points = isocentres(events)
+    points = isocentres(events, event, time)
     return np.where(np.isfinite(points), points, np.nan_to_num(mean_isocentre(events)))
-
-
-def _table_angles(events: Events) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return (
-        events.table_horizontal_rotation_angle_deg,
-        events.table_head_tilt_angle_deg,
-        events.table_cradle_tilt_angle_deg,
-    )
 
 
 def _field(events: Events) -> FloatArray:

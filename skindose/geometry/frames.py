@@ -56,8 +56,16 @@ def table_rotation(horizontal_deg: FloatArray, head_tilt_deg: FloatArray, cradle
     Horizontal rotation is clockwise seen from above, head up and left side up are positive; the horizontal rotation
     carries the head tilt, which carries the cradle [DICOM PS3.3 C.8.19.6.11, codes 113754-113756].
     """
+    horizontal, tilt, cradle = table_turns(horizontal_deg, head_tilt_deg, cradle_deg)
+    return horizontal @ tilt @ cradle
+
+
+def table_turns(
+    horizontal_deg: FloatArray, head_tilt_deg: FloatArray, cradle_deg: FloatArray
+) -> tuple[FloatArray, ...]:
+    """The three rotations, each (..., 3, 3): about the vertical, about the axis across, about the axis along."""
     horizontal, tilt, cradle = (np.radians(angle) for angle in (horizontal_deg, head_tilt_deg, cradle_deg))
-    return rotation_y(horizontal) @ rotation_x(tilt) @ rotation_z(-cradle)
+    return rotation_y(horizontal), rotation_x(tilt), rotation_z(-cradle)
 
 
 def stand_rotation(primary_deg: FloatArray, secondary_deg: FloatArray, order: str) -> FloatArray:
@@ -86,3 +94,21 @@ def isocentre_in_table(longitudinal_mm: FloatArray, height_mm: FloatArray, later
     [DICOM codes 113751-113753].
     """
     return -np.stack([longitudinal_mm, height_mm, lateral_mm], axis=-1)
+
+
+def isocentre_in_turned_table(
+    level_mm: FloatArray, turns: tuple[FloatArray, ...], pivots_mm: tuple[FloatArray, ...]
+) -> FloatArray:
+    """Where the isocentre lies in the frame of a table that turned, (..., 3).
+
+    A point of the table at x lies in the room at x - level on a level table; the cradle turns that about its pivot, the
+    head tilt about its own, the horizontal rotation about its own. Here the way back, from the isocentre at 0.
+
+    level_mm    (..., 3) where it lies on a level table: `isocentre_in_table`
+    turns       as `table_turns` gives them
+    pivots_mm   (..., 3) for each of them, a point on its axis, in the room
+    """
+    point = np.zeros_like(level_mm)
+    for turn, pivot in zip(turns, pivots_mm, strict=True):
+        point = pivot + np.einsum("...ji,...j->...i", turn, point - pivot)
+    return point + level_mm

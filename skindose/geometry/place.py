@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skindose.config import Settings
-from skindose.geometry.frames import ORIENTATIONS, isocentre_in_table
-from skindose.model import Events, FloatArray, Phantom, Placement, Status
+from skindose.geometry.frames import ORIENTATIONS, isocentre_in_table, isocentre_in_turned_table, table_turns
+from skindose.geometry.motion import along
+from skindose.model import Events, FloatArray, IntArray, Phantom, Placement, Status
 
 _AXES = {"left": 0, "up": 1, "head": 2}
 # A kerma-weighted isocentre farther from the table's centre line than this lies beside any patient on it: the zero of
 # the sideways axis is then not what the profile says.
 _SIDEWAYS_LIMIT_MM = 200.0
+LEVEL_DEG = 0.5  # a table that is this little off is level
 
 
 @dataclass
@@ -53,17 +55,20 @@ def place(events: Events, phantom: Phantom, settings: Settings) -> Placement:
         if how.startswith("anatomy"):
             shift[index] = landmark[index] - (isocentre[index] if np.isfinite(isocentre[index]) else 0.0)
     _remark(events, notes, region)
+    _remark_turned(events, notes)
     left, head, up = settings.offset_mm
     if any(settings.offset_mm):
         notes.assumptions.append(f"Patient moved by {left:g} mm left, {head:g} mm towards the head end, {up:g} mm up.")
+    origin = resting + np.array([left, -up, head])
     return Placement(
         rotation=rotation,
-        origin_mm=resting + np.array([left, -up, head]),
+        origin_mm=origin,
         isocentre_shift_mm=shift,
         orientation_registered=registered,
         orientation_actual=actual,
         axes=dict(notes.axes),
         region=region,
+        centre_mm=rotation @ np.asarray(phantom.landmarks_mm["trunk"]) + origin,
         assumptions=tuple(notes.assumptions),
         warnings=tuple(notes.warnings),
     )
@@ -103,11 +108,49 @@ def _resting_origin(phantom: Phantom, rotation: FloatArray, actual: str, pad: fl
     return np.array([x, -pad - high[1], z])
 
 
-def isocentres(events: Events) -> FloatArray:
-    """(events, 3) isocentre in the table frame before any shift; NaN where the table position is missing."""
-    return isocentre_in_table(
-        events.table_longitudinal_position_mm, events.table_height_position_mm, events.table_lateral_position_mm
+def isocentres(events: Events, event: IntArray | None = None, time: FloatArray | None = None) -> FloatArray:
+    """(events, 3) isocentre in the table frame before any shift; NaN where the table position is missing.
+
+    event, time   (sub-events,) index and share of the event that has passed; without them half of every event
+    """
+    event, time = _or_middle(events, event, time)
+    names = (f"table_{name}_position_mm" for name in ("longitudinal", "height", "lateral"))
+    level = isocentre_in_table(*(along(events, name, event, time) for name in names))
+    return isocentre_in_turned_table(level, table_turns(*table_angles(events, event, time)), _pivots(events, level))
+
+
+def table_angles(
+    events: Events, event: IntArray | None = None, time: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Horizontal rotation, head tilt and cradle of the table in degrees; 0 where missing. As `isocentres`."""
+    event, time = _or_middle(events, event, time)
+    horizontal, tilt, cradle = (
+        np.nan_to_num(along(events, f"table_{name}_angle_deg", event, time))
+        for name in ("horizontal_rotation", "head_tilt", "cradle_tilt")
     )
+    return horizontal, tilt, cradle
+
+
+def _or_middle(events: Events, event: IntArray | None, time: FloatArray | None) -> tuple[IntArray, FloatArray]:
+    if event is None or time is None:
+        return np.arange(len(events), dtype=np.int32), np.full(len(events), 0.5)
+    return event, time
+
+
+def _pivots(events: Events, level_mm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A point on each axis that the table turns about, in the room, as the machine's profile says; as `level_mm`."""
+    machine = events.machine
+    if machine.pivot == "reference-point":
+        return (-np.nan_to_num(level_mm),) * 3
+    points = np.zeros((3, *level_mm.shape))
+    if machine.pivot == "points":
+        points[0, :, 0], points[0, :, 2], points[1, :, 1], points[1, :, 2], points[2, :, 0], points[2, :, 1] = (
+            machine.pivot_mm
+        )
+        if machine.pivot_rides:
+            points[1:, :, 1] -= np.nan_to_num(level_mm[:, 1])
+    horizontal, tilt, cradle = points
+    return horizontal, tilt, cradle
 
 
 def mean_isocentre(events: Events) -> FloatArray:
@@ -164,3 +207,18 @@ def _remark(events: Events, notes: _Notes, region: str) -> None:
             f"Isocentre put at the landmark of the region {region!r}{status} on the axes {', '.join(by_anatomy)}; "
             f"region: {events.region_reason or 'not stated'}."
         )
+
+
+def _remark_turned(events: Events, notes: _Notes) -> None:
+    """What the table was taken to turn about, where it turned and nobody has measured that on this machine."""
+    machine = events.machine
+    turned = events.mapped & (np.abs(table_angles(events)).max(axis=0, initial=0.0) > LEVEL_DEG)
+    if not turned.any() or not machine.has_table or machine.profile_status == "commissioned":
+        return
+    about = {"isocentre": "the isocentre", "reference-point": "the middle of its head end", "points": "given points"}
+    most = float(np.abs(table_angles(events)).max(axis=0)[turned].max())
+    notes.assumptions.append(
+        f"Table turned or tilted by up to {most:.3g} degrees in {int(turned.sum())} events: taken to turn about "
+        f"{about[machine.pivot]}, which is not commissioned; per 100 mm between that and the true pivot the beam lies "
+        f"{200.0 * np.sin(np.radians(most) / 2):.0f} mm elsewhere."
+    )

@@ -24,12 +24,20 @@ def read_angles(work: Work) -> None:
             _positioner(work, f"positioner_{which}{suffix}", signs[which])
     _empty_ends(work)
     _rotational(work)
+    _nothing_known(work)
     for which in _POSITIONER:
         column = f"positioner_{which}_angle_deg"
         for event in work.missing(column):
             work.put(column, event, 0.0, Status.ASSUMED)
             work.notes.assume(f"positioner {which} angle missing", "0 (PA) is assumed", event)
     _table_angles(work)
+
+
+def _nothing_known(work: Work) -> None:
+    """A warning, not only an assumption, where no event with dose tells where the stand was."""
+    columns = [work.columns[f"positioner_{which}_angle_deg"][work.dosed] for which in _POSITIONER]
+    if work.dosed.any() and np.isnan(columns).all():
+        work.notes.warn("no event tells the positioner's angles", "PA is assumed for all: the dose may lie elsewhere")
 
 
 def _positioner(work: Work, reference: str, sign: int) -> None:
@@ -121,6 +129,11 @@ def _table_angles(work: Work) -> None:
         column = f"{reference}_deg"
         work.read(column, reference, TILT)
         work.columns[column] = sign * work.columns[column]
+    for name, items, sign in (
+        ("head", table.head_tilt_end_items, table.head_tilt_sign),
+        ("cradle", table.cradle_tilt_end_items, table.cradle_tilt_sign),
+    ):
+        _tilt_ends(work, f"table_{name}_tilt", items, sign)
     for event in where(work.dosed):
         gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
         for reference in gaps:
@@ -128,3 +141,12 @@ def _table_angles(work: Work) -> None:
         if gaps and work.profile.has_table:
             missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
             work.notes.assume(f"table's {missing} missing", "0 is assumed", event)
+
+
+def _tilt_ends(work: Work, stem: str, items: tuple[str, ...], sign: int) -> None:
+    """A tilt at the event's end, where the profile knows an item for it; without a start nothing is known to move."""
+    for event, record in enumerate(work.records):
+        values = [work.number(record, item, TILT, event) for item in items]
+        end = next((value for value in values if not np.isnan(value)), np.nan)
+        if not np.isnan(end) and not np.isnan(work.columns[f"{stem}_angle_deg"][event]):
+            work.put(f"{stem}_end_angle_deg", event, sign * end, Status.REPORTED)

@@ -66,7 +66,7 @@ def kerma_area_mm2(kap_gycm2: FloatArray, air_kerma_mgy: FloatArray) -> FloatArr
 
 def reported_kerma_mgy(work: Work) -> FloatArray:
     """(events,) air kerma, NaN where it was itself derived from an area."""
-    derived = work.status["air_kerma_rp_mgy"] >= Status.DERIVED
+    derived = np.isin(work.status["air_kerma_rp_mgy"], (Status.DERIVED, Status.ASSUMED))
     return np.where(derived, np.nan, work.columns["air_kerma_rp_mgy"])
 
 

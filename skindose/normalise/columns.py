@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
+from skindose.choices import corrections
 from skindose.config import Settings
 from skindose.model import Code, Events, Item, Machine, Procedure
 from skindose.normalise.angles import read_angles
@@ -39,26 +42,43 @@ def normalise(procedure: Procedure, settings: Settings | None = None) -> Events:
     """The irradiation events in one set of units and signs, each value with its status.
 
     procedure   as the file has it; no events give arrays of length 0
-    settings    region, profile and profile_folder are used here
-    raises      SettingsError for an unknown region or profile, or a mistake in a profile
+    settings    region, profile, profile_folder and correct are used here
+    raises      SettingsError for an unknown region or profile, a mistake in a profile or in a correction
     """
     settings = settings or Settings()
     if settings.region is not None:
         checked(settings.region)
     work = start(procedure, settings)
-    label_events(work)
-    read_kerma(work)
-    read_quality(work)
-    read_source_to_isocenter(work)
-    read_source_to_detector(work)
-    read_angles(work)
-    derive_source_to_isocenter(work)
-    assume_source_to_isocenter(work)
-    zeros = read_table(work)
-    read_reference_point(work)
-    read_field(work)
+    for column, event, value in _corrected(work, settings):
+        work.correct(column, event, value)
+    zeros = Zeros()
+    for step in _STEPS:
+        zeros = step(work) or zeros
+        work.reinstate()
     region = find_region(work, procedure.header, settings.region)
     return _assemble(work, zeros, region)
+
+
+_STEPS: tuple[Callable[[Work], Zeros | None], ...] = (
+    label_events,
+    read_kerma,
+    read_quality,
+    read_source_to_isocenter,
+    read_source_to_detector,
+    read_angles,
+    derive_source_to_isocenter,
+    assume_source_to_isocenter,
+    read_table,
+    read_reference_point,
+    read_field,
+)
+
+
+def _corrected(work: Work, settings: Settings) -> Iterator[tuple[str, int, float]]:
+    """Column, event and value of everything that the user corrects."""
+    for correction in corrections(settings.correct, [started(record) for record in work.records]):
+        for event in correction.events:
+            yield correction.field, event, correction.value
 
 
 def start(procedure: Procedure, settings: Settings) -> Work:
@@ -100,6 +120,7 @@ def _reason(work: Work, event: int) -> str:
 
 
 def _machine(profile: Profile, zeros: Zeros) -> Machine:
+    pivot = profile.table.pivot
     return Machine(
         profile=profile.name,
         profile_status=profile.status,
@@ -115,6 +136,9 @@ def _machine(profile: Profile, zeros: Zeros) -> Machine:
         support=profile.layers() if profile.has_table else (),
         transmission=profile.transmission if profile.has_table else "",
         calibration_factor=profile.calibration_factor,
+        pivot=pivot.about,
+        pivot_mm=(*pivot.horizontal_mm, *pivot.head_tilt_mm, *pivot.cradle_mm),
+        pivot_rides=pivot.rides,
     )
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from skindose.model import Status
-from skindose.normalise.work import Span, Work
+from skindose.normalise.work import Span, Work, where
 
 ISOCENTER = Span("length_mm", 200.0, 2500.0, True)
 DETECTOR = Span("length_mm", 250.0, 4000.0, True)
@@ -68,6 +68,10 @@ def _has_geometry(work: Work, event: int) -> bool:
 def read_source_to_detector(work: Work) -> None:
     """Source to detector: the event's, a private item's, the last one before (else after), the profile's."""
     work.read(SID, "distance_source_to_detector", DETECTOR)
+    for event in where(work.columns[SID] < work.columns[SOD]):
+        what = "the detector would stand nearer to the source than the isocentre"
+        work.notes.warn(what, "distance source to detector is not used", event)
+        work.put(SID, event, np.nan, Status.MISSING)
     distances, what = work.profile.distances, "distance source to detector missing"
     for event in work.missing(SID):
         value = work.lookup(distances.source_to_detector_items, DETECTOR, event)

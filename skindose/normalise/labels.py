@@ -11,6 +11,7 @@ from skindose.normalise.vocabulary import word
 from skindose.normalise.work import Work, plane_of
 
 FLUOROSCOPY = "fluoroscopy"
+STEPPING = "stepping acquisition"
 ROTATIONAL = "rotational acquisition"
 _DATETIME = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})[T ]?(?:(\d{2}):?(\d{2})?:?(\d{2})?(\.\d+)?)?")
 

@@ -12,6 +12,9 @@ from skindose.model import FloatArray
 _COUNTED = re.compile(r"(?P<what>.* in (?P<count>\d+) of \d+ events \([^)]* of the air kerma\))(?:: (?P<how>.*))?$")
 
 
+_FEW = 5  # so many events are named in a warning, more are counted
+
+
 @dataclass(frozen=True)
 class _Key:
     warning: bool
@@ -24,7 +27,8 @@ class Notes:
     """Collects remarks while the columns are made; `sentences` writes each of them once.
 
     A remark on events is given again for each event; its events are counted and their share of the air kerma stands
-    in the sentence: "kVp missing in 3 of 89 events (0.2 % of the air kerma): the median of like events".
+    in the sentence: "kVp missing in 3 of 89 events (0.2 % of the air kerma): the median of like events". Warnings about
+    a few events give their numbers too.
     """
 
     _events: dict[_Key, set[int]] = field(default_factory=dict)
@@ -56,8 +60,14 @@ def _sentence(key: _Key, events: set[int], air_kerma_mgy: FloatArray) -> str:
     if events:
         total = float(np.nansum(air_kerma_mgy))
         share = float(np.nansum(air_kerma_mgy[sorted(events)])) / total if total > 0 else 0.0
-        text += f" in {len(events)} of {len(air_kerma_mgy)} events ({percent(share)} of the air kerma)"
+        which = f"event {', '.join(str(event + 1) for event in sorted(events))}; " if _named(key, events) else ""
+        text += f" in {len(events)} of {len(air_kerma_mgy)} events ({which}{percent(share)} of the air kerma)"
     return f"{text}: {key.how}" if key.how else text
+
+
+def _named(key: _Key, events: set[int]) -> bool:
+    """Whether the sentence names its events: a warning that is about a few."""
+    return key.warning and len(events) <= _FEW
 
 
 def percent(share: float) -> str:

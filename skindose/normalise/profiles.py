@@ -31,6 +31,7 @@ def _regex(value: str) -> str:
 
 Regex = Annotated[str, AfterValidator(_regex)]
 Length = Annotated[float, Field(gt=0, lt=5000)]
+Place = Annotated[float, Field(ge=-5000, le=5000)]
 Sign = Literal[-1, 1]
 
 
@@ -53,12 +54,26 @@ class Axis(_Part):
     """One table axis: our value is sign * (item - zero)."""
 
     items: tuple[str, ...] = Field((), description="items that may hold the position; the first with a value counts")
+    end_items: tuple[str, ...] = Field((), description="its position at the event's end, besides DICOM's own items")
     sign: Sign = 1
     zero_mm: float = 0.0
     zero_items: tuple[str, ...] = Field((), description="items with the zero (event's, else accumulated); else zero_mm")
     zero: Literal["known", "plausible", "unknown"] = Field(
         "unknown", description="known: at head end, centre line, isocentre; plausible: only if the values look like it"
     )
+
+
+class Pivot(_Part):
+    """What the table turns about. A point is in mm from the isocentre, as it stands on a level table of height 0."""
+
+    about: Literal["isocentre", "reference-point", "points"] = Field(
+        "isocentre",
+        description="isocentre; reference-point: the table's head end, centre line, upper surface; points: those below",
+    )
+    horizontal_mm: tuple[Place, Place] = Field((0.0, 0.0), description="left, head: vertical axis of the column")
+    head_tilt_mm: tuple[Place, Place] = Field((0.0, 0.0), description="down, head: axis across the table")
+    cradle_mm: tuple[Place, Place] = Field((0.0, 0.0), description="left, down: axis along the table")
+    rides: bool = Field(True, description="the axes of head tilt and cradle go up and down with the table")
 
 
 class Table(_Part):
@@ -71,6 +86,9 @@ class Table(_Part):
     head_tilt_sign: Sign = 1
     horizontal_rotation_sign: Sign = 1
     cradle_tilt_sign: Sign = 1
+    head_tilt_end_items: tuple[str, ...] = Field((), description="head tilt at the event's end")
+    cradle_tilt_end_items: tuple[str, ...] = Field((), description="cradle tilt at the event's end")
+    pivot: Pivot = Pivot()
 
 
 class Distances(_Part):

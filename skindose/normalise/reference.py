@@ -76,8 +76,11 @@ def _resolve(work: Work, event: int) -> Found:
         if abs(own - by_definition) <= AGREE_MM or (definition and definition.origin == "detector"):
             return _checked(work, event, own, by_definition)
         return _contradiction(work, event, own, by_definition)
-    if not np.isnan(own):
+    if not np.isnan(own) and own < work.columns[SID][event]:
         return Found(own, Status.REPORTED)
+    if not np.isnan(own):
+        what = f"the reference point would lie behind the detector ({own:.0f} mm from the source)"
+        work.notes.warn(what, "its distance is not used", event)
     if not np.isnan(by_definition):
         return Found(by_definition, _status(work, event, definition))
     return _default(work, event)

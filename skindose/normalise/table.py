@@ -8,14 +8,17 @@ import numpy as np
 
 from skindose.model import Status
 from skindose.normalise.distances import SOD
+from skindose.normalise.labels import STEPPING
 from skindose.normalise.profiles import Axis
-from skindose.normalise.work import Span, Work, finite
+from skindose.normalise.work import Span, Work, finite, where
 
 POSITION = Span("length_mm", -6000.0, 6000.0)
 SIDEWAYS, HEAD_FOOT, HEIGHT = (f"table_{name}_position_mm" for name in ("longitudinal", "lateral", "height"))
 PLAUSIBLE_MEAN_SIDEWAYS_MM = 120.0
 PLAUSIBLE_HEIGHT_MM = (40.0, 330.0)  # a patient's middle lies 8-20 cm above a pad of 4-10 cm
 FLOOR_BASED_MM = (500.0, 1600.0)  # heights of a table above the floor
+# No table goes farther from where it mostly stood than this: the number is not its position.
+FARTHEST_MM = {SIDEWAYS: 2000.0, HEAD_FOOT: 2000.0, HEIGHT: 700.0}
 _NAMED = {"table_longitudinal_position", "table_lateral_position", "table_height_position"}
 
 
@@ -38,10 +41,13 @@ def read_table(work: Work) -> Zeros:
     table = work.profile.table
     for column, axis in ((SIDEWAYS, table.sideways), (HEAD_FOOT, table.head_foot), (HEIGHT, table.height)):
         _read_axis(work, column, axis)
+        _drop_absurd(work, column)
+        _read_end(work, column, axis)
     swapped = _axes_named_otherwise(work)
     height_known = _height(work, table.height)
     _height_from_source(work)
     _carry(work)
+    _stepping(work)
     return Zeros(
         sideways=_sideways_known(work, replace_zero(table.sideways, swapped)),
         head_foot=table.head_foot.zero == "known" and not swapped,
@@ -69,6 +75,49 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
             continue
         plain = reference in _NAMED and zero == 0 and axis.sign == 1
         work.put(column, event, axis.sign * (value - zero), Status.REPORTED if plain else Status.DERIVED)
+
+
+def _drop_absurd(work: Work, column: str) -> None:
+    """Positions that no table can have reached from where it mostly stood count as missing, with a warning."""
+    values = work.columns[column]
+    usual = finite(values[work.dosed])
+    if not len(usual):
+        return
+    middle = float(np.median(usual))
+    for event in where(np.abs(values - middle) > FARTHEST_MM[column]):
+        what = f"{_words(column)} lies {abs(values[event] - middle):.0f} mm from where the table mostly stood"
+        work.notes.warn(what, "not used", event)
+        work.put(column, event, np.nan, Status.MISSING)
+
+
+def end_of(column: str) -> str:
+    """The column of the position at the event's end."""
+    return column.replace("_position_", "_end_position_")
+
+
+def _read_end(work: Work, column: str, axis: Axis) -> None:
+    """Where the table stood at the event's end, as the start is read; ends that are all 0 are no ends."""
+    items = (*axis.end_items, *(item.replace("_position", "_end_position") for item in axis.items if item in _NAMED))
+    found = {event: _first(work, event, items)[0] for event in range(len(work)) if not _nothing_reported(work, event)}
+    found = {event: value for event, value in found.items() if not np.isnan(value)}
+    starts = [_first(work, event, axis.items)[0] for event in found]
+    if not any(found.values()) and np.any(np.nan_to_num(starts) != 0):
+        return
+    for event, value in found.items():
+        zero = work.lookup(axis.zero_items, POSITION, event) if axis.zero_items else axis.zero_mm
+        _put_end(work, column, event, axis.sign * (value - (axis.zero_mm if np.isnan(zero) else zero)))
+
+
+def _put_end(work: Work, column: str, event: int, value: float) -> None:
+    """An end that no table reaches from where it stood is not used; one without a start is where it stood."""
+    start = work.columns[column][event]
+    if np.isnan(start):
+        work.put(column, event, value, Status.DERIVED)
+    elif abs(value - start) > FARTHEST_MM[column]:
+        what = f"{_words(end_of(column))} lies {abs(value - start):.0f} mm from the start"
+        work.notes.warn(what, "not used", event)
+    else:
+        work.put(end_of(column), event, value, Status.REPORTED)
 
 
 def _first(work: Work, event: int, references: tuple[str, ...]) -> tuple[float, str]:
@@ -103,7 +152,8 @@ def _axes_named_otherwise(work: Work) -> bool:
         work.notes.warn(what, "check the profile's axes; the sideways zero is not relied on")
         return False
     for store in (work.columns, work.status):
-        store[SIDEWAYS], store[HEAD_FOOT] = store[HEAD_FOOT], store[SIDEWAYS]  # type: ignore[index]
+        for one, other in ((SIDEWAYS, HEAD_FOOT), (end_of(SIDEWAYS), end_of(HEAD_FOOT))):
+            store[one], store[other] = store[other], store[one]  # type: ignore[index]
     reported = work.status[SIDEWAYS] == Status.REPORTED
     work.status[SIDEWAYS] = np.where(reported, Status.DERIVED, work.status[SIDEWAYS]).astype(np.uint8)
     work.status[HEAD_FOOT] = np.where(
@@ -145,7 +195,7 @@ def _height(work: Work, axis: Axis) -> bool:
     if np.isnan(mean):
         return False
     if FLOOR_BASED_MM[0] <= mean <= FLOOR_BASED_MM[1] and axis.sign == 1 and not axis.zero_items:
-        work.columns[HEIGHT] = -work.columns[HEIGHT]
+        work.columns[HEIGHT], work.columns[end_of(HEIGHT)] = -work.columns[HEIGHT], -work.columns[end_of(HEIGHT)]
         work.status[HEIGHT][~np.isnan(work.columns[HEIGHT])] = Status.DERIVED
         how = "only its changes are used (up is positive)"
         work.notes.warn(f"the table's height ({mean:.0f} mm) counts from the floor", how)
@@ -183,6 +233,15 @@ def _carry(work: Work) -> None:
             work.notes.assume(f"{_words(column)} missing", how, event)
         for event in work.missing(column):
             work.notes.assume(f"{_words(column)} missing", "no event of the file has it", event)
+
+
+def _stepping(work: Work) -> None:
+    """A stepping acquisition without an end is taken to stand: its dose in one place is rather too high."""
+    ends = [work.columns[end_of(column)] for column in (SIDEWAYS, HEAD_FOOT, HEIGHT)]
+    for event in where(work.dosed & np.all(np.isnan(ends), axis=0)):
+        if work.event_type[event] == STEPPING:
+            how = "taken as a table that stands: the dose lies in one place and is rather too high there"
+            work.notes.warn("stepping acquisition without the table's end position", how, event)
 
 
 def _words(column: str) -> str:

@@ -35,6 +35,11 @@ COLUMNS = (
     "table_head_tilt_angle_deg",
     "table_horizontal_rotation_angle_deg",
     "table_cradle_tilt_angle_deg",
+    "table_longitudinal_end_position_mm",
+    "table_lateral_end_position_mm",
+    "table_height_end_position_mm",
+    "table_head_tilt_end_angle_deg",
+    "table_cradle_tilt_end_angle_deg",
     "field_u_min_mm",
     "field_u_max_mm",
     "field_v_min_mm",
@@ -78,14 +83,27 @@ class Work:
         self.plane: tuple[str, ...] = ()
         self.invented: set[int] = set()
         self.reason = [""] * len(records)
+        self._corrected: dict[tuple[str, int], float] = {}
 
     def __len__(self) -> int:
         return len(self.records)
 
     def put(self, column: str, event: int, value: float, status: Status) -> None:
-        """Sets one value with its status."""
+        """Sets one value with its status; a value that the user corrected stays."""
+        if (column, event) in self._corrected:
+            value, status = self._corrected[column, event], Status.CORRECTED
         self.columns[column][event] = value
         self.status[column][event] = status
+
+    def correct(self, column: str, event: int, value: float) -> None:
+        """A value that the user knows better: whatever the file says, it is this one."""
+        self._corrected[column, event] = value
+        self.put(column, event, value, Status.CORRECTED)
+
+    def reinstate(self) -> None:
+        """Corrected values as the user gave them, after a step that turned whole columns over."""
+        for (column, event), value in self._corrected.items():
+            self.put(column, event, value, Status.CORRECTED)
 
     def missing(self, column: str) -> list[int]:
         """Events with dose whose value is missing."""

@@ -43,6 +43,9 @@ _NUMBERS: dict[str, tuple[_Coded, str, str]] = {
     "table_height_position_mm": (("113753", "DCM", "Table Height Position"), "mm", "length_mm"),
     "table_head_tilt_angle_deg": (("113754", "DCM", "Table Head Tilt Angle"), "deg", "angle_deg"),
     "table_horizontal_rotation_angle_deg": (("113755", "DCM", "Table Horizontal Rotation Angle"), "deg", "angle_deg"),
+    "table_longitudinal_end_position_mm": (("113759", "DCM", "Table Longitudinal End Position"), "mm", "length_mm"),
+    "table_lateral_end_position_mm": (("113760", "DCM", "Table Lateral End Position"), "mm", "length_mm"),
+    "table_height_end_position_mm": (("113761", "DCM", "Table Height End Position"), "mm", "length_mm"),
     "table_cradle_tilt_angle_deg": (("113756", "DCM", "Table Cradle Tilt Angle"), "deg", "angle_deg"),
 }
 _EVENT_TYPES = {
@@ -114,6 +117,9 @@ class WrittenEvent:
     table_head_tilt_angle_deg: float | None = None
     table_horizontal_rotation_angle_deg: float | None = None
     table_cradle_tilt_angle_deg: float | None = None
+    table_longitudinal_end_position_mm: float | None = None
+    table_lateral_end_position_mm: float | None = None
+    table_height_end_position_mm: float | None = None
     private: tuple[tuple[_Coded, float, str], ...] = ()
 
 

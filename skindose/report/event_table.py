@@ -39,9 +39,16 @@ COLUMNS = (
     ("Table left, head, down", "cm"),
     ("At the peak", "mGy"),
 )
-_LETTERS = {Status.MISSING: "M", Status.REPORTED: "R", Status.DERIVED: "D", Status.ASSUMED: "A"}
+_LETTERS = {
+    Status.MISSING: "M",
+    Status.REPORTED: "R",
+    Status.DERIVED: "D",
+    Status.ASSUMED: "A",
+    Status.CORRECTED: "C",
+}
 _BADGES = {"": ""} | {letter: f'<b class="s {letter}">{letter}</b>' for letter in _LETTERS.values()}
-_RANK = np.array([3, 0, 1, 2])  # by Status: of several values in one cell the least certain shows
+# By Status: of several values in one cell the least certain shows, a user's change before all.
+_RANK = np.array([3, 0, 1, 2, 4])
 
 
 def events_html(result: Result) -> str:
@@ -86,13 +93,16 @@ _ANGLES = (
     "positioner_secondary_end_angle_deg",
 )
 _FIELD = ("field_u_min_mm", "field_u_max_mm", "field_v_min_mm", "field_v_max_mm")
-_TABLE = ("table_longitudinal_position_mm", "table_lateral_position_mm", "table_height_position_mm")
+_TABLE = (
+    *("table_longitudinal_position_mm", "table_lateral_position_mm", "table_height_position_mm"),
+    *("table_longitudinal_end_position_mm", "table_lateral_end_position_mm", "table_height_end_position_mm"),
+)
 
 
 def _cells(events: Events, names: tuple[str, ...], shown: Callable[..., str]) -> list[Cell]:
     """Cells of the columns `names`, put together by `shown`."""
     columns: list[FloatArray] = [getattr(events, name) for name in names]
-    counted = [name for name in names if name in events.status and not name.endswith("_end_angle_deg")]
+    counted = [name for name in names if name in events.status and "_end_" not in name]
     letters = [""] * len(events)
     if counted:
         status = np.stack([events.status[name] for name in counted])
@@ -140,4 +150,14 @@ def _field(u_min_mm: float, u_max_mm: float, v_min_mm: float, v_max_mm: float) -
 
 
 def _table(*position_mm: float) -> str:
-    return ", ".join(f"{mm_to_cm(value):.1f}" if math.isfinite(value) else NO_VALUE for value in position_mm)
+    """Where the table stood; where it went, if it moved by a millimetre."""
+    start, end = position_mm[:3], position_mm[3:]
+    shown = ", ".join(map(_place, start))
+    if not any(abs(b - a) >= 1 for a, b in zip(start, end, strict=True)):
+        return shown
+    went = ", ".join(_place(b if math.isfinite(b) else a) for a, b in zip(start, end, strict=True))
+    return f"{shown} to {went}"
+
+
+def _place(value_mm: float) -> str:
+    return f"{mm_to_cm(value_mm):.1f}" if math.isfinite(value_mm) else NO_VALUE

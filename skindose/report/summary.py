@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from skindose import __version__
+from skindose.changes import Change
 from skindose.dose import area_above_mm2
 from skindose.model import Finding, InputFile, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
@@ -125,9 +126,25 @@ def _how_it_was_computed(result: Result) -> dict[str, Any]:
         "orientation": _orientation(result),
         "corrections": list(result.settings.corrections),
         "dose_medium": result.settings.medium,
+        "user_changes": [_change(change) for change in result.changes],
         "excluded_events": [
             {"event": index + 1, "reason": reason} for index, reason in sorted(result.excluded.items())
         ],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """What the user changed; what does not belong to its kind is null."""
+    corrected, moved = change.kind == "corrected", change.kind == "moved"
+    return {
+        "kind": change.kind,
+        "events": [index + 1 for index in change.events],
+        "field": change.field or None,
+        "old": list(change.old) if corrected else None,
+        "new": change.new[0] if corrected else None,
+        "offset_mm": list(change.new[:3]) if moved else None,
+        "turn_deg": change.new[3] if moved else None,
+        "note": change.note or None,
     }
 
 
@@ -182,6 +199,7 @@ def _peak(result: Result) -> dict[str, Any] | None:
         "skin_dose_mgy": peak.skin_dose_mgy,
         "cell_max_mgy": peak.cell_max_mgy,
         "interval_95_mgy": result.peak_interval_mgy,
+        "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
         "position_mm": peak.position_mm,
         "cell": peak.cell,
         "region": peak.region,

@@ -68,6 +68,7 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
     totals, profile = summary["totals"], summary["profile"]
     rows = {
         "Peak skin dose": _peak_words(summary),
+        "If runs stood still": _standing(summary["peak"]),
         "Maker's estimate": _or_none(summary["vendor_peak_mgy"], format_dose_mgy),
         "Ka,r": _total_words(totals["air_kerma_mgy"], format_dose_mgy),
         "KAP": _total_words(totals["kap_gycm2"], lambda value: format_quantity(value, "Gy.cm2")),
@@ -89,6 +90,11 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
 
 def _or_none(value: float | None, shown: Any) -> str | None:
     return None if value is None else str(shown(value))
+
+
+def _standing(peak: Mapping[str, Any] | None) -> str | None:
+    bound = peak["if_runs_stood_mgy"] if peak else None
+    return None if bound is None else f"up to {format_dose_mgy(bound)}, see warnings"
 
 
 def _peak_words(summary: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ Rows = list[tuple[str, str]]
 
 _HEADLINE_LEVELS_GY = (2, 3, 5, 10)
 _MOST_REGIONS = 12
+_MOST = 10  # events named in a line
 
 
 def say(facts: Facts) -> dict[str, Any]:
@@ -76,6 +77,8 @@ def _headline(facts: Facts) -> Rows:
         rows.append(("What", f"highest mean over 1 cm² of skin, dose to {facts['dose_medium'].replace('-', ' ')}"))
         if peak["interval_95_mgy"]:
             rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
+        if peak["if_runs_stood_mgy"] is not None:
+            rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
         rows.append(("Where", words(peak["region"])))
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     elif facts["peak_upper_bound_mgy"] is not None:
@@ -237,9 +240,31 @@ def _placement(facts: Facts) -> Rows:
         rows.append(
             ("Events left out", "; ".join(f"{row['event']}: {row['reason']}" for row in facts["excluded_events"]))
         )
+    rows += [(_CHANGES[change["kind"]], _change(change)) for change in facts["user_changes"]]
     if facts["regions"]:
         rows.append(("Highest cell by region", _regions(facts["regions"])))
     return rows
+
+
+_CHANGES = {"excluded": "Left out by the user", "corrected": "Corrected by the user", "moved": "Patient moved"}
+
+
+def _change(change: Facts) -> str:
+    """One of the user's changes: events, what it was and is, and his note."""
+    numbers = [str(number) for number in change["events"]]
+    which = f"event{'s' if len(numbers) > 1 else ''} {_few(numbers)}"
+    if change["kind"] == "corrected":
+        was = ", ".join(dict.fromkeys("missing" if value is None else f"{value:g}" for value in change["old"][:_MOST]))
+        which += f": {words(change['field'])} {change['new']:g}, was {was}"
+    elif change["kind"] == "moved":
+        left, head, up = (three_digits(value) for value in change["offset_mm"])
+        which += f": {left} mm left, {head} mm to the head end, {up} mm up"
+        which += f", turned by {change['turn_deg']:g}°" if change["turn_deg"] else ""
+    return f"{which} ({change['note']})" if change["note"] else which
+
+
+def _few(numbers: list[str]) -> str:
+    return ", ".join(numbers[:_MOST]) + (f" and {len(numbers) - _MOST} more" if len(numbers) > _MOST else "")
 
 
 def _patient(patient: Facts) -> str:

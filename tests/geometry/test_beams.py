@@ -196,11 +196,3 @@ def test_a_machine_without_a_table_has_no_support():
     made, _ = cast_one({}, made_up=scenes.machine(has_table=False))
     assert made.support == ()
     assert made.support_mm.shape == (0, 6)
-
-
-def test_a_beam_of_no_size_is_named_and_left_out():
-    events = scenes.events({}, {"field_u_max_mm": -50.0}, {"distance_source_to_reference_point_mm": np.nan})
-    placement = place(events, scenes.lying_box(), Settings())
-    made = beams(events, placement, Settings())
-    assert made.event.tolist() == [0]
-    assert len(made.warnings) == 2

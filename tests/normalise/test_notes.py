@@ -30,7 +30,20 @@ def test_a_remark_on_several_events_is_one_sentence():
 def test_shares_are_told_even_without_kerma(kerma, share):
     notes = Notes()
     notes.warn("odd", "", 0)
-    assert notes.sentences(np.array(kerma), warnings=True) == (f"odd in 1 of 3 events ({share} of the air kerma)",)
+    assert notes.sentences(np.array(kerma), warnings=True) == (
+        f"odd in 1 of 3 events (event 1; {share} of the air kerma)",
+    )
+
+
+def test_a_warning_names_a_few_events_and_counts_many():
+    notes = Notes()
+    for event in range(5):
+        notes.warn("few", "", event)
+    for event in range(6):
+        notes.warn("many", "", event)
+    few, many = notes.sentences(np.ones(6), warnings=True)
+    assert few == "few in 5 of 6 events (event 1, 2, 3, 4, 5; 83.3 % of the air kerma)"
+    assert many == "many in 6 of 6 events (100 % of the air kerma)"
 
 
 @pytest.mark.parametrize(("what", "how"), [("odd", "not used"), ("odd", ""), ("a: b (c) in 2 of 3 events", "d: e")])
