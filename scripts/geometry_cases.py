@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from skindose import geometry, kernel, normalise, phantom, rdsr
+from skindose.changes import exclude
 from skindose.config import Settings
 from skindose.geometry.frames import table_rotation
+from skindose.geometry.place import table_angles
 from skindose.model import Beams, Events, FloatArray, Hits, Patient, Phantom, Placement, Procedure
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
 
@@ -50,12 +52,17 @@ class Case:
     beams: Beams
     hits: Hits
 
-    def dose_mgy(self) -> FloatArray:
-        """(cells,) air kerma free in air by the inverse square alone, in the share of the cell that is lit."""
+    def hit_dose_mgy(self) -> FloatArray:
+        """(hits,) air kerma free in air by the inverse square alone, in the share of the cell that is lit."""
         beam = self.hits.beam()
         kerma = self.beams.air_kerma_rp_mgy[beam] * self.hits.coverage
-        kerma = kerma * (self.beams.reference_distance_mm[beam] / self.hits.distance_mm) ** 2
-        return np.bincount(self.hits.cell, weights=kerma, minlength=len(self.body.area_mm2))
+        return kerma * (self.beams.reference_distance_mm[beam] / self.hits.distance_mm) ** 2
+
+    def dose_mgy(self, plane: str = "") -> FloatArray:
+        """(cells,) the sum of it, over one plane's events if named."""
+        own = np.array([plane in ("", name) for name in self.events.plane])[self.beams.event[self.hits.beam()]]
+        weights = np.where(own, self.hit_dose_mgy(), 0.0)
+        return np.bincount(self.hits.cell, weights=weights, minlength=len(self.body.area_mm2))
 
 
 def report(*rows: Row) -> Procedure:
@@ -83,6 +90,7 @@ def case(*rows: Row, settings: Settings | None = None, body: Phantom | None = No
     body = body or male()
     events = normalise.normalise(report(*rows), settings)
     events = replace(events, machine=replace(events.machine, **machine), **_made_up(events, rows))
+    events, _ = exclude(events, settings.exclude)
     placement = geometry.place(events, body, settings)
     beams = geometry.beams(events, placement, settings)
     return Case(events, body, placement, beams, kernel.cast(beams, body))
@@ -194,13 +202,11 @@ def to_room(made: Case, beam: int, points_mm: FloatArray) -> FloatArray:
 
 def room_rotation(made: Case, beam: int) -> FloatArray:
     """Patient axes -> room axes during this beam."""
-    event = made.beams.event[beam]
-    angles = (
-        made.events.table_horizontal_rotation_angle_deg,
-        made.events.table_head_tilt_angle_deg,
-        made.events.table_cradle_tilt_angle_deg,
-    )
-    return table_rotation(*(np.nan_to_num(column[event]) for column in angles)) @ made.beams.table_rotation[beam]
+    event = made.beams.event
+    own = np.flatnonzero(event == event[beam])
+    time = (beam - own[:1] + 0.5) / len(own)  # sub-events are even in time
+    angles = (angle[0] for angle in table_angles(made.events, event[beam : beam + 1], time))
+    return table_rotation(*angles) @ made.beams.table_rotation[beam]
 
 
 def isocentre(made: Case, beam: int) -> FloatArray:

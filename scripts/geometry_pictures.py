@@ -34,7 +34,7 @@ class Camera:
 # Room axes: +X is to the right for who stands at the table's foot end, +Y down, +Z ahead, to the head end.
 CAMERAS = {
     "foot end": Camera((-3300.0, -1900.0, -3700.0), target_mm=(0.0, 50.0, -330.0), angle_deg=21.0),
-    "above": Camera((0.0, -5200.0, -250.0), up=(0.0, 0.0, 1.0)),
+    "above": Camera((0.0, -5200.0, -200.0), target_mm=(0.0, 60.0, -200.0), up=(0.0, 0.0, 1.0)),
     "side": Camera((-5200.0, 0.0, -250.0)),  # from the table's right: the head end is to the left
     "feet": Camera((0.0, -300.0, -5200.0), target_mm=(0.0, 100.0, 0.0)),
     "below": Camera((0.0, 2600.0, -60.0), target_mm=(0.0, 0.0, -60.0), up=(0.0, 0.0, 1.0), angle_deg=16.0),
@@ -161,9 +161,10 @@ def _beam(plotter: pyvista.Plotter, panel: Panel, beam: int, colour: str, strong
 
 
 def _entrance(plotter: pyvista.Plotter, panel: Panel, beam: int) -> None:
-    found = entrance(panel.case, beam)
+    """Where the central ray enters; on a bare body the place on him, wherever he then lay."""
+    found, moment = entrance(panel.case, beam), panel.beams[0] if panel.bare else beam
     if found is not None:
-        plotter.add_mesh(pyvista.Sphere(radius=12, center=to_room(panel.case, beam, found.point_mm)), color="black")
+        plotter.add_mesh(pyvista.Sphere(radius=12, center=to_room(panel.case, moment, found.point_mm)), color="black")
 
 
 def _outline(field: FloatArray, circular: bool) -> FloatArray:

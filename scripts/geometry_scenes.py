@@ -22,7 +22,9 @@ from geometry_cases import (
 )
 
 from skindose.config import Settings
+from skindose.dose import if_they_stood_mgy
 from skindose.geometry.frames import ORIENTATIONS
+from skindose.model import DoseMap
 
 PA: Row = {}
 LAO_90: Row = {"positioner_primary_angle_deg": 90.0}
@@ -206,7 +208,10 @@ def _fields() -> Scene:
 def _biplane() -> Scene:
     made = case({**PA, "plane": "A"}, {**deg(-90, 0), "plane": "B"})
     both = Shot("plane A (red), plane B (blue)", made, beams=(0, 1))
-    return Scene((both, Shot("the map of both", made, "below left", (0, 1), dose=True)), 2, numbers(both))
+    peaks = {name or "together": made.dose_mgy(name).max() for name in ("A", "B", "")}
+    words = ", ".join(f"{name} {peak:.1f}" for name, peak in peaks.items())
+    text = f"{numbers(both)}\n\nHighest cell in mGy: {words}; the planes meet the skin in different places."
+    return Scene((both, Shot("the map of both", made, "below left", (0, 1), dose=True)), 2, text)
 
 
 def _rotational() -> Scene:
@@ -220,6 +225,65 @@ def _rotational() -> Scene:
     shown = Shot("first, middle, last beam", made, beams=(0, last // 2, last))
     words = f"{len(made.beams)} sub-events, each with {made.beams.weight[0]:.4f} of the event's air kerma."
     return Scene(shots, 2, f"{numbers(shown)}\n\n{words}")
+
+
+def _pivots() -> Scene:
+    turned = {"table_horizontal_rotation_angle_deg": 15.0}
+    column = (0.0, -900.0, 0.0, 0.0, 0.0, 0.0)
+    return _with_backs(
+        Shot("15 degrees about the isocentre", case(turned), "above"),
+        Shot("about the middle of its head end", case(turned, pivot="reference-point"), "above"),
+        Shot("about a column 900 mm footwards", case(turned, pivot="points", pivot_mm=column), "above"),
+    )
+
+
+def _stepping() -> Scene:
+    made = case({"table_lateral_end_position_mm": 900.0, "event_type": "stepping acquisition"})
+    last = len(made.beams) - 1
+    shots = (
+        Shot("lateral 500, the first beam", made),
+        Shot("lateral 900, the last beam", made, beams=(last,)),
+        Shot("the map, from below", made, "below", (last // 2,), dose=True),
+    )
+    words = f"{len(made.beams)} sub-events, each with {made.beams.weight[0]:.4f} of the event's air kerma."
+    return Scene(shots, 3, f"{numbers(Shot('first, last beam', made, beams=(0, last)))}\n\n{words}")
+
+
+def _moved() -> Scene:
+    made = case(PA, PA, settings=Settings(placement="table", move="2:40,-120,0,20=turned on his right side"))
+    shots = (
+        Shot("event 1", made, "foot end", (0,)),
+        Shot("event 2, after he moved", made, "foot end", (1,)),
+        Shot("the map, from below", made, "below", (0, 1), dose=True),
+    )
+    return Scene(shots, 3, numbers(*shots[:2]))
+
+
+def _user() -> Scene:
+    rows = (PA, deg(0, 60), deg(45))
+    wrong = case(*rows)
+    choice = {"exclude": "2=test shot without patient", "correct": "3:positioner_primary_angle_deg=-45=sign in the log"}
+    right = case(*rows, settings=Settings(placement="table", **choice))
+    shots = (
+        Shot("as the file has it", wrong, beams=(0, 1, 2)),
+        Shot("as the user has it", right, beams=(0, 1)),
+        Shot("", wrong, "below", (0, 1, 2), dose=True),
+        Shot("", right, "below", (0, 1), dose=True),
+    )
+    return Scene(shots, 2, numbers(*shots[:2]))
+
+
+def _envelope() -> Scene:
+    made = case({**deg(-100), "event_type": "rotational acquisition"})
+    dose = made.dose_mgy()
+    upper = if_they_stood_mgy(made.beams, made.hits, DoseMap(dose, dose, made.hit_dose_mgy(), None), [0])
+    shots = (
+        Shot("start -100, no end: the arc is assumed", made, "feet", tuple(range(0, len(made.beams), 4)), dose=True),
+        Shot("the map, from below", made, "below", (len(made.beams) // 2,), dose=True),
+    )
+    last = len(made.beams) - 1
+    words = f"Highest cell {dose.max():.1f} mGy along the assumed way; {upper.max():.1f} mGy had the stand stood still."
+    return Scene(shots, 2, f"{numbers(Shot('first, last beam', made, beams=(0, last)))}\n\n{words}")
 
 
 def _mobile() -> Scene:
@@ -238,6 +302,11 @@ MAKERS: dict[str, Callable[[], Scene]] = {
     "fields": _fields,
     "biplane": _biplane,
     "rotational": _rotational,
+    "envelope": _envelope,
+    "pivots": _pivots,
+    "stepping": _stepping,
+    "moved": _moved,
+    "user": _user,
     "mobile": _mobile,
 }
 
