@@ -38,13 +38,14 @@ def if_they_stood_mgy(beams: Beams, hits: Hits, dosemap: DoseMap, runs: Iterable
 
     An upper bound for runs whose way is not known: the true way, if it lies within the assumed one, gives no more.
     """
-    beam = hits.beam()
     upper = dosemap.dose_mgy.copy()
     for event in runs:
-        own = np.flatnonzero(beams.event[beam] == event)
-        cell, dose_mgy = hits.cell[own], dosemap.hit_dose_mgy[own]
+        own = np.flatnonzero(beams.event == event)  # one after the other, so are their hits
+        rows = slice(hits.beam_start[own[0]], hits.beam_start[own[-1] + 1]) if len(own) else slice(0)
+        weight = np.repeat(beams.weight[own], np.diff(hits.beam_start)[own])
+        cell, dose_mgy = hits.cell[rows], dosemap.hit_dose_mgy[rows]
         worst = np.zeros(len(upper))
-        np.maximum.at(worst, cell, dose_mgy / beams.weight[beam[own]])
+        np.maximum.at(worst, cell, dose_mgy / weight)
         upper += worst - np.bincount(cell, weights=dose_mgy, minlength=len(upper))
     return upper
 

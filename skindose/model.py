@@ -484,6 +484,7 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""
     peak_upper_bound_mgy: float | None = None

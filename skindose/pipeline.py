@@ -31,6 +31,8 @@ from skindose.model import (
 )
 from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
 
+# Share of the air kerma in the map from which on the map counts as complete.
+COMPLETE = 0.995
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
 # The same for surgery with mobile equipment, the least that is allowed at all.
@@ -116,6 +118,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
+        plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
         peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
@@ -134,6 +137,21 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(result, dosemap.peak, on_body, beams, hits),
         ),
     )
+
+
+def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
+    """Peak of each plane's dose alone, for the planes A and B that have any; they may lie elsewhere than the sum's."""
+    _, beams, hits, _, dosemap = mapped
+    plane = np.array(result.events.plane)[beams.event]
+    count = np.diff(hits.beam_start)
+    found = {}
+    for name in np.intersect1d(plane, ("A", "B")).tolist():
+        own = np.repeat(plane == name, count)
+        dose_mgy = np.bincount(hits.cell[own], weights=dosemap.hit_dose_mgy[own], minlength=len(dosemap.dose_mgy))
+        peak = dosemap.peak if own.all() else find_peak(dose_mgy.astype(float), result.phantom)
+        if peak is not None:
+            found[name] = peak
+    return found
 
 
 def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple[str, ...]]:
@@ -180,8 +198,8 @@ def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ..
 
 def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
     """Say which events light skin nearer to the focal spot than any equipment lets it come: the dose is too high."""
-    beam, which = hits.beam(), hits.distance_mm < NEAREST_SKIN_MM
-    near = np.unique(beams.event[beam[which]]).tolist()
+    rows = np.flatnonzero(hits.distance_mm < NEAREST_SKIN_MM)
+    near = np.unique(beams.event[np.searchsorted(hits.beam_start, rows, side="right") - 1]).tolist()
     if not near:
         return ()
     return (
@@ -251,7 +269,7 @@ def quantities(result: Result) -> dict[str, Quantity]:
     kerma_gy = units.mgy_to_gy(kerma_mgy) if kerma_mgy else None
     time_min = units.s_to_min(time_s) if time_s else None
     return {
-        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", tolerance=KERMA_TOLERANCE)
+        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", note=_left_out(totals), tolerance=KERMA_TOLERANCE)
         if peak
         else Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}"),
         "kar": _quantity(kerma_gy, "Gy", kerma_note, KERMA_TOLERANCE),
@@ -259,6 +277,14 @@ def quantities(result: Result) -> dict[str, Quantity]:
         "ft": _quantity(time_min, "min", time_note, 0.0),
         **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
     }
+
+
+def _left_out(totals: Mapping[str, Any]) -> str:
+    """What the map lacks, where that is more than rounding: the peak may then be too low."""
+    share = totals["air_kerma_mapped_fraction"]
+    if share is None or share > COMPLETE:
+        return ""
+    return f"{1 - share:.1%} of the air kerma is not in the map".replace("%", " %", 1)
 
 
 def _quantity(value: float | None, unit: str, note: str, tolerance: float) -> Quantity:

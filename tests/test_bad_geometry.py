@@ -44,6 +44,8 @@ def test_an_impossible_focal_spot_is_named_and_leaves_the_map_as_if_it_were_not_
     close(result.dosemap.dose_mgy, GOOD.dosemap.dose_mgy, rtol=1e-12, because="the other event alone")
     close(result.totals["air_kerma_mapped_fraction"], 100 / 105, rtol=1e-9, because="5 of 105 mGy are not in the map")
     assert result.totals["events_mapped"] == 1
+    (psd,) = {finding.note for finding in result.findings.findings if finding.quantity == "psd"}
+    assert psd == "4.8 % of the air kerma is not in the map"
 
 
 def test_nothing_but_impossible_focal_spots_gives_no_map_and_says_why():

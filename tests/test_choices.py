@@ -6,12 +6,15 @@ import re
 import jsonschema
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from skindose import choices
+from skindose.cli import app
 from skindose.config import Settings
 from skindose.errors import SettingsError
 from skindose.model import Status
 from skindose.normalise.work import COLUMNS
+from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
 from skindose.report.event_table import event_rows
 from skindose.report.events import events_csv
 from skindose.report.summary import schema, summary
@@ -19,6 +22,7 @@ from skindose.report.wording import say
 from tests.close import close
 from tests.house import source
 from tests.test_bad_geometry import computed
+from tests.test_pipeline import EVENT
 
 NINE = [f"2026-01-01T10:{minute:02d}:00" for minute in range(9)]
 BODY = {"phantom": "oval", "pad_mm": 40, "placement": "table", "height_cm": 170, "weight_kg": 70, "sex": "male"}
@@ -229,3 +233,45 @@ def test_the_dose_of_a_moved_event_lies_where_the_skin_then_was():
     close(between[2], 100.0, atol=15.0, because="the peak's cell is found on a mesh of about 1 cm")
     close(shifted.dosemap.peak.skin_dose_mgy, still.dosemap.peak.skin_dose_mgy, rtol=0.02, because="a flat back")
     assert any("100 mm towards the head end" in text for text in shifted.assumptions)
+
+
+# --- the command line and a configuration file
+
+
+CONFIG = """
+exclude = "1=test shot; 3"
+correct = ["2:kvp_kv=90=log"]
+move = "2-:0,50,0=slid"
+"""
+
+
+def test_a_configuration_file_says_the_same_as_the_command_line(tmp_path):
+    (tmp_path / "case.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "case.dcm").write_bytes(report(3))
+    by_file = invoke(tmp_path, "--config", str(tmp_path / "case.toml"))
+    options = ("--exclude", "1=test shot", "--exclude", "3", "--correct", "2:kvp_kv=90=log", "--move", "2-:0,50,0=slid")
+    by_line = invoke(tmp_path, *options)
+    assert by_file["user_changes"] == by_line["user_changes"]
+    assert [change["kind"] for change in by_line["user_changes"]] == ["excluded", "excluded", "corrected", "moved"]
+    assert by_file == by_line
+
+
+@pytest.mark.parametrize("option", ["--exclude=9", "--correct=1:kvp=3", "--move=1:0,0"])
+def test_a_mistake_is_one_line_and_usage(tmp_path, option):
+    (tmp_path / "case.dcm").write_bytes(report(1))
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "case.dcm"), "--out", str(tmp_path / "out"), option])
+    assert done.exit_code == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert option.strip("-").partition("=")[0] in line
+
+
+def report(count):
+    events = tuple(WrittenEvent(**{**EVENT, "started": f"2026010108{k:02d}00"}) for k in range(count))
+    return to_bytes(WrittenProcedure(events=events))
+
+
+def invoke(folder, *options):
+    arguments = ["run", str(folder / "case.dcm"), "--out", str(folder / "out"), "--phantom", "oval", *options]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return json.loads((folder / "out" / "case" / "result.json").read_text(encoding="utf-8"))

@@ -77,6 +77,7 @@ def test_anatomy_looks_at_the_middle_of_the_way():
 def test_the_dose_is_the_mean_over_the_places():
     moving = computed({"table_lateral_end_position_mm": 500.0}, settings=SETTINGS)
     assert len(moving.beams) == 50 / STEP_MM
+    assert any("moved by up to 50 mm during 1 events" in text for text in moving.assumptions)
     places = 450.0 + (np.arange(10) + 0.5) * 5.0
     standing = computed(*[{"table_lateral_position_mm": float(p)} for p in places], settings=SETTINGS)
     close(moving.dosemap.dose_mgy, standing.dosemap.dose_mgy / 10, rtol=1e-9, atol=1e-12, because="the same ten beams")

@@ -35,15 +35,24 @@ def or_else(end: FloatArray, start: FloatArray) -> FloatArray:
     return np.where(np.isnan(end), start, end)
 
 
+def table_travel_mm(events: Events) -> FloatArray:
+    """(events,) how far the table went during each event; 0 where no end is known."""
+    found: FloatArray = np.linalg.norm(np.nan_to_num(_table_ways(events)), axis=0)
+    return found
+
+
+def _table_ways(events: Events) -> list[FloatArray]:
+    return [np.subtract(*_ends(events, f"{name}_position_mm")) for name in _POSITIONS]
+
+
 def sub_events(events: Events, usable: IntArray, turned_deg: FloatArray) -> tuple[IntArray, FloatArray]:
     """Index of the event and time, the share of the event that has passed, of every sub-event: all of equal weight.
 
     usable       indices of the events
     turned_deg   (events,) how far the stand turned
     """
-    moved = [np.subtract(*_ends(events, f"{name}_position_mm")) for name in _POSITIONS]
     tilted = [np.subtract(*_ends(events, f"table_{name}_tilt_angle_deg")) for name in ("head", "cradle")]
-    parts = [turned_deg / STEP_DEG, *(by / STEP_DEG for by in tilted), *(by / STEP_MM for by in moved)]
+    parts = [turned_deg / STEP_DEG, *(by / STEP_DEG for by in tilted), *(by / STEP_MM for by in _table_ways(events))]
     most = np.max(np.abs(np.nan_to_num(parts)), axis=0)[usable]
     steps = np.maximum(1, np.ceil(most - 1e-9)).astype(np.int64)
     first = np.repeat(np.cumsum(steps) - steps, steps)

@@ -9,7 +9,7 @@ import numpy as np
 
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, isocentre_in_table, isocentre_in_turned_table, table_turns
-from skindose.geometry.motion import along
+from skindose.geometry.motion import STEP_MM, along, table_travel_mm
 from skindose.model import Events, FloatArray, IntArray, Phantom, Placement, Status
 
 _AXES = {"left": 0, "up": 1, "head": 2}
@@ -56,6 +56,7 @@ def place(events: Events, phantom: Phantom, settings: Settings) -> Placement:
             shift[index] = landmark[index] - (isocentre[index] if np.isfinite(isocentre[index]) else 0.0)
     _remark(events, notes, region)
     _remark_turned(events, notes)
+    _remark_moved(events, notes)
     left, head, up = settings.offset_mm
     if any(settings.offset_mm):
         notes.assumptions.append(f"Patient moved by {left:g} mm left, {head:g} mm towards the head end, {up:g} mm up.")
@@ -222,3 +223,13 @@ def _remark_turned(events: Events, notes: _Notes) -> None:
         f"{about[machine.pivot]}, which is not commissioned; per 100 mm between that and the true pivot the beam lies "
         f"{200.0 * np.sin(np.radians(most) / 2):.0f} mm elsewhere."
     )
+
+
+def _remark_moved(events: Events, notes: _Notes) -> None:
+    travel = np.where(events.mapped, table_travel_mm(events), 0.0)
+    moved = int((travel > STEP_MM).sum())
+    if moved:
+        notes.assumptions.append(
+            f"The table moved by up to {travel.max():.0f} mm during {moved} events: their dose is spread evenly over "
+            "the way. If it stood for most of the time, the dose there is higher."
+        )

@@ -32,19 +32,21 @@ ABOVE_TABLE = "the focal spot would lie above the table top although the beam co
 
 def faults(events: Events) -> dict[int, str]:
     """Index -> reason for each mapped event whose numbers describe no beam: missing, not above 0, no field."""
-    found: dict[int, str] = {}
-    for index in np.flatnonzero(events.mapped).tolist():
-        row = {name: float(getattr(events, name)[index]) for name in _NUMBERS}
-        missing = [name for name, value in row.items() if not np.isfinite(value)]
-        missing += [name for name in _ENDS if np.isinf(getattr(events, name)[index])]
-        short = [name for name in _LENGTHS if not row[name] > 0]
-        if missing:
-            found[index] = f"no number for: {', '.join(_words(name) for name in missing)}"
-        elif short:
-            found[index] = f"not above 0: {', '.join(_words(name) for name in short)}"
-        elif not (row["field_u_max_mm"] > row["field_u_min_mm"] and row["field_v_max_mm"] > row["field_v_min_mm"]):
-            found[index] = "its field has no size"
-    return found
+    known = np.all([np.isfinite(getattr(events, name)) for name in _NUMBERS], axis=0)
+    known &= ~np.any([np.isinf(getattr(events, name)) for name in _ENDS], axis=0)
+    long = np.all([getattr(events, name) > 0 for name in _LENGTHS], axis=0)
+    sized = (events.field_u_max_mm > events.field_u_min_mm) & (events.field_v_max_mm > events.field_v_min_mm)
+    bad = np.flatnonzero(events.mapped & ~(known & long & sized)).tolist()
+    return {index: _fault(events, index) for index in bad}
+
+
+def _fault(events: Events, index: int) -> str:
+    missing = [name for name in _NUMBERS if not np.isfinite(getattr(events, name)[index])]
+    missing += [name for name in _ENDS if np.isinf(getattr(events, name)[index])]
+    if missing:
+        return f"no number for: {', '.join(_words(name) for name in missing)}"
+    short = [name for name in _LENGTHS if not getattr(events, name)[index] > 0]
+    return f"not above 0: {', '.join(_words(name) for name in short)}" if short else "its field has no size"
 
 
 def misplaced(beams: Beams, phantom: Phantom) -> dict[int, str]:

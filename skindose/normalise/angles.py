@@ -50,6 +50,7 @@ def _positioner(work: Work, reference: str, sign: int) -> None:
         work.put(column, event, wrapped(float(work.columns[column][event])), Status.DERIVED)
         work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
     work.columns[column] = sign * work.columns[column]
+    work.reinstate()
 
 
 def _empty_ends(work: Work) -> None:

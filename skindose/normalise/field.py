@@ -14,6 +14,7 @@ from skindose.normalise.reference import REFERENCE
 from skindose.normalise.work import Span, Work, finite, where
 from skindose.units import convert
 
+TURN = Span("angle_deg", -360.0, 360.0)
 SIDE = Span("length_mm", 0.0, 2000.0)
 EDGES = ("field_u_min_mm", "field_u_max_mm", "field_v_min_mm", "field_v_max_mm")
 DISAGREE = 0.20  # above it a reported area contradicts KAP / air kerma
@@ -54,9 +55,21 @@ def read_field(work: Work) -> None:
         edges = _within_detector(work, event, edges)
         for column, value in zip(EDGES, edges, strict=True):
             work.put(column, event, float(value), status)
+        _rotation(work, event)
+
+
+def _rotation(work: Work, event: int) -> None:
+    """The collimator's rotation: DICOM has no item for it, a profile may know one."""
+    field = work.profile.field
+    values = [work.number(work.records[event], item, TURN, event) for item in field.rotation_items]
+    value = next((value for value in values if not np.isnan(value)), np.nan)
+    if np.isnan(value):
         work.put("field_rotation_deg", event, 0.0, Status.ASSUMED)
-    if work.dosed.any():
-        work.notes.assume("collimator rotation is not in the file", "0 is assumed")
+        work.notes.assume(
+            "collimator rotation is not in the file", "0 is assumed", event if field.rotation_items else None
+        )
+    else:
+        work.put("field_rotation_deg", event, field.rotation_sign * value, Status.DERIVED)
 
 
 def _areas(work: Work) -> Areas:

@@ -123,6 +123,9 @@ class FieldShape(_Part):
     aspect: bool = Field(False, description="the ratio of Collimated Field Height to Width is usable")
     shutters: Shutters | None = None
     detector_items: tuple[str, ...] = Field((), description="private items with the sides of the detector's field")
+    rotation_items: tuple[str, ...] = Field((), description="items with the collimator's rotation, degrees")
+    rotation_sign: Sign = Field(1, description="1: it turns the field from the image's left towards its head")
+    wedge_items: tuple[str, ...] = Field((), description="items that tell that wedges are placed; they are not used")
     shape: Literal["rectangle", "circle"] = "rectangle"
 
 

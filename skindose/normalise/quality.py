@@ -11,7 +11,9 @@ from skindose.normalise.work import Span, Work
 
 KVP = Span("voltage_kv", 20.0, 200.0, True)
 THICKNESS = Span("length_mm", 0.0, 25.0)
+WEDGE = Span("length_mm", -2000.0, 2000.0, True)
 COLUMN = {"aluminium": "filter_al_mm", "copper": "filter_cu_mm"}
+PARTIAL = ("wedge", "butterfly")  # filters that cover a part of the field
 _FILTER_ITEMS = ("x_ray_filter_material", "x_ray_filter_thickness_minimum", "x_ray_filter_thickness_maximum")
 
 
@@ -22,6 +24,9 @@ def read_quality(work: Work) -> None:
         if pulses:
             work.put("kvp_kv", event, float(np.mean(pulses)), Status.REPORTED)
         _filters(work, event, record)
+        if any(not np.isnan(work.number(record, item, WEDGE, event)) for item in work.profile.field.wedge_items):
+            how = "not used: no wedge is counted, the dose under one comes out too high"
+            work.notes.assume("places of wedge filters are in private items", how, event)
     profile = work.profile
     work.fill_from_like("kvp_kv", "kVp", profile.kvp_kv, "kV")
     work.fill_from_like("filter_al_mm", "aluminium filter", profile.filter_al_mm, "mm")
@@ -39,7 +44,11 @@ def _filters(work: Work, event: int, record: Record) -> None:
     totals: dict[str, float] = {"aluminium": 0.0, "copper": 0.0}
     for found in filters:
         material, thickness = word("filter_material", found.codes(_FILTER_ITEMS[0])), _thickness(work, event, found)
-        if word("filter_type", found.codes("x_ray_filter_type")) == "none" and not thickness > 0:
+        kind = word("filter_type", found.codes("x_ray_filter_type"))
+        if kind == "none" and not thickness > 0:
+            continue
+        if kind in PARTIAL:
+            _partial(work, event, kind, thickness)
             continue
         if material in totals:
             totals[material] += thickness
@@ -49,6 +58,13 @@ def _filters(work: Work, event: int, record: Record) -> None:
     for material, total in totals.items():
         if not np.isnan(total):
             work.put(COLUMN[material], event, total, Status.REPORTED)
+
+
+def _partial(work: Work, event: int, kind: str, thickness_mm: float) -> None:
+    """A wedge covers a part of the field that the file does not tell: it hardens and weakens nothing."""
+    size = f" of {thickness_mm:g} mm" if thickness_mm > 0 else ""
+    how = "it covers an unknown part of the field and is not counted: the dose under it comes out too high"
+    work.notes.assume(f"a {kind} filter{size}", how, event)
 
 
 def _flat(record: Record) -> list[Record]:

@@ -17,7 +17,7 @@ import numpy as np
 from skindose import __version__
 from skindose.changes import Change
 from skindose.dose import area_above_mm2
-from skindose.model import Finding, InputFile, Result
+from skindose.model import Finding, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
@@ -176,6 +176,7 @@ def _dose(result: Result) -> dict[str, Any]:
     peak = _peak(result)
     return {
         "peak": peak,
+        "plane_peaks": {plane: _place(found) for plane, found in sorted(result.plane_peaks.items())},
         "no_map_reason": None if peak else no_map_reason(result),
         "peak_upper_bound_mgy": None if peak else result.peak_upper_bound_mgy,
         "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
@@ -194,12 +195,18 @@ def no_map_reason(result: Result) -> str:
 def _peak(result: Result) -> dict[str, Any] | None:
     if result.dosemap is None or result.dosemap.peak is None:
         return None
-    peak = result.dosemap.peak
+    return {
+        **_place(result.dosemap.peak),
+        "interval_95_mgy": result.peak_interval_mgy,
+        "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
+    }
+
+
+def _place(peak: Peak) -> dict[str, Any]:
+    """How high, and where."""
     return {
         "skin_dose_mgy": peak.skin_dose_mgy,
         "cell_max_mgy": peak.cell_max_mgy,
-        "interval_95_mgy": result.peak_interval_mgy,
-        "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
         "position_mm": peak.position_mm,
         "cell": peak.cell,
         "region": peak.region,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
+from skindose.report.wording import plane_peak, several_planes
 from skindose.units import gy_to_mgy, s_to_min
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
     totals, profile = summary["totals"], summary["profile"]
     rows = {
         "Peak skin dose": _peak_words(summary),
+        **{f"  plane {plane} alone": plane_peak(own) for plane, own in several_planes(summary).items()},
         "If runs stood still": _standing(summary["peak"]),
         "Maker's estimate": _or_none(summary["vendor_peak_mgy"], format_dose_mgy),
         "Ka,r": _total_words(totals["air_kerma_mgy"], format_dose_mgy),

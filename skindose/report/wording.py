@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
@@ -80,12 +81,28 @@ def _headline(facts: Facts) -> Rows:
         if peak["if_runs_stood_mgy"] is not None:
             rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
         rows.append(("Where", words(peak["region"])))
+        rows += [(f"Plane {plane} alone", plane_peak(own)) for plane, own in several_planes(facts).items()]
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     elif facts["peak_upper_bound_mgy"] is not None:
         rows.append(("Not above", f"{format_dose_mgy(facts['peak_upper_bound_mgy'])} (upper bound, see assumptions)"))
     if facts["vendor_peak_mgy"] is not None:
         rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
     return rows
+
+
+def several_planes(facts: Mapping[str, Any]) -> Facts:
+    """The peaks of the planes, where more than one has dose; one plane's alone would only say the peak again."""
+    peaks: Facts = facts["plane_peaks"]
+    return peaks if len(peaks) > 1 else {}
+
+
+def plane_peak(peak: Facts) -> str:
+    """A plane's own peak in words.
+
+    >>> plane_peak({"skin_dose_mgy": 1234.5, "region": "posterior thorax, left"})
+    '1.23 Gy, posterior thorax, left'
+    """
+    return f"{format_dose_mgy(peak['skin_dose_mgy'])}, {words(peak['region'])}"
 
 
 def _areas(facts: Facts) -> Rows:

@@ -15,6 +15,7 @@ from tests.normalise.build import (
     coded,
     event,
     num,
+    private,
     procedure,
     text,
 )
@@ -77,6 +78,28 @@ def test_filters_are_summed_by_material(given, expected):
     close(filters(events), expected, rtol=1e-9, because="added by hand")
     assert events.status["filter_cu_mm"][0] == events.status["filter_al_mm"][0] == Status.REPORTED
     assert not events.warnings
+
+
+@pytest.mark.parametrize(("code", "kind"), [("113651", "wedge"), ("113652", "butterfly")])
+def test_a_wedge_neither_hardens_nor_weakens_and_is_said(code, kind):
+    wedge = added_filter(COPPER, 0.0, 1.2, kind=Code(code, "DCM", kind))
+    events = one(wedge, added_filter(COPPER, 0.1, 0.1, kind=Code("113653", "DCM", "Flat filter")))
+    close(filters(events), (0.0, 0.1), rtol=1e-9, because="the flat filter alone")
+    assert any(f"a {kind} filter of 1.2 mm in 1 of 1" in sentence for sentence in events.assumptions)
+    assert filters(one(wedge)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("code", ["113650", "113653", "999"])
+def test_strip_and_flat_filters_cover_the_whole_field(code):
+    assert filters(one(added_filter(COPPER, 0.3, 0.3, kind=Code(code, "DCM", "")))) == (0.0, 0.3)
+
+
+def test_wedges_placed_by_private_items_are_said():
+    found = event(1, private("010", 106.0), private("011", 0.0))
+    events = normalise(procedure(found, maker="Philips", model="Allura"))
+    assert any("wedge filters are in private items in 1 of 1" in sentence for sentence in events.assumptions)
+    away = normalise(procedure(event(1, private("010", 0.0)), maker="Philips", model="Allura"))
+    assert not any("wedge" in sentence for sentence in away.assumptions)
 
 
 def test_a_material_that_is_not_modelled_is_named():
