@@ -12,6 +12,7 @@ from skindose import choices
 from skindose.cli import app
 from skindose.config import Settings
 from skindose.errors import SettingsError
+from skindose.geometry import beams, place
 from skindose.model import Status
 from skindose.normalise.work import COLUMNS
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
@@ -19,6 +20,7 @@ from skindose.report.event_table import event_rows
 from skindose.report.events import events_csv
 from skindose.report.summary import schema, summary
 from skindose.report.wording import say
+from tests import scenes
 from tests.close import close
 from tests.house import source
 from tests.test_bad_geometry import computed
@@ -275,3 +277,22 @@ def invoke(folder, *options):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     return json.loads((folder / "out" / "case" / "result.json").read_text(encoding="utf-8"))
+
+
+# --- whatever the orientation
+
+
+@pytest.mark.parametrize("orientation", ["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"])
+def test_the_beam_stays_on_the_table_when_the_patient_moves(orientation):
+    text = ("1:10,-20,30,25", "all:-5,0,0,-70")
+    settings = Settings(placement="table", move=text)
+    tilted = {"positioner_primary_angle_deg": 20.0, "table_head_tilt_angle_deg": 5.0}
+    events = scenes.events(tilted, {}, orientation=orientation)
+    placement = place(events, scenes.lying_box(), settings)
+    made, still = (beams(events, placement, s) for s in (settings, Settings(placement="table")))
+    for name in ("source_mm", "axis", "u", "v"):
+        origin = [m.table_origin_mm if name == "source_mm" else 0.0 for m in (made, still)]
+        pairs = zip((made, still), origin, strict=True)
+        got, want = (np.einsum("bij,bj->bi", m.table_rotation, getattr(m, name)) + o for m, o in pairs)
+        close(got, want, atol=1e-9, because="only the patient moved, and all eight lie on the same table")
+    assert not np.allclose(made.source_mm, still.source_mm)
