@@ -197,3 +197,16 @@ def test_the_image_keeps_the_registered_patients_left_and_head(told, order):
         turned, plain = (beams(e, place(e, box, Settings()), Settings()) for e in (events, supine))
         for name in ("axis", "u", "v"):
             close(getattr(turned, name)[0], getattr(plain, name)[0], atol=1e-12, because="angles are the patient's")
+
+
+@pytest.mark.parametrize("run", [(-60.0, 60.0), (-100.0, 100.0), (170.0, -160.0)])
+@pytest.mark.parametrize("told", NAMES)
+def test_a_run_goes_the_same_way_round_whatever_the_order_of_axes(told, run):
+    """With the secondary angle at 0 both kinds of stand turn about one and the same axis."""
+    row = {"positioner_primary_angle_deg": run[0], "positioner_primary_end_angle_deg": run[1]}
+    made = []
+    for order in ("primary-secondary", "secondary-primary"):
+        events = scenes.events(row, orientation=told, made_up=scenes.machine(axis_order=order))
+        made.append(beams(events, place(events, scenes.lying_box(), Settings()), Settings()))
+    for name in ("axis", "u", "v"):
+        close(getattr(made[1], name), getattr(made[0], name), atol=1e-12, because=EXACT)
