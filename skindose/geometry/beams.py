@@ -14,6 +14,9 @@ from skindose.geometry.place import isocentres, mean_isocentre, pad_mm, table_an
 from skindose.geometry.sound import faults
 from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
 
+# Ends of an event that is no rotational acquisition, this near to each other across 180 degrees, are joined there.
+ACROSS_DEG = 30.0
+
 
 def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     """Place every mapped event whose numbers describe a beam (`faults` names the others), in sub-events where it moved.
@@ -58,13 +61,17 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
 def _way(events: Events, placement: Placement) -> tuple[FloatArray, FloatArray]:
     """Start and travel of the stand, each (events, 2): primary and secondary angle in degrees, in the gantry's frame.
 
-    There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
+    There 90 to -120 degrees is 210 degrees through 0; but a stand that trembles at 180 has not gone all the way round
+    [docs/conventions.md].
     """
     primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
     end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
     start = _gantry_angles(events, placement, primary, secondary)
     end = _gantry_angles(events, placement, or_else(end_primary, primary), or_else(end_secondary, secondary))
-    return start, end - start
+    travel = end - start
+    still = np.array([kind != "rotational acquisition" for kind in events.event_type], dtype=bool)
+    across = still[:, None] & (np.abs(travel) > 360.0 - ACROSS_DEG)
+    return start, np.where(across, travel - np.copysign(360.0, travel), travel)
 
 
 def _gantry_angles(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:

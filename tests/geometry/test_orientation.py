@@ -210,3 +210,18 @@ def test_a_run_goes_the_same_way_round_whatever_the_order_of_axes(told, run):
         made.append(beams(events, place(events, scenes.lying_box(), Settings()), Settings()))
     for name in ("axis", "u", "v"):
         close(getattr(made[1], name), getattr(made[0], name), atol=1e-12, because=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("told", "start", "end"),
+    [("hfs", 179.9, -179.9), ("hfs", -170.0, 175.0), ("hfp", -0.1, 0.1), ("hfdr", -89.9, -90.1)],
+)
+def test_a_stand_that_trembles_at_180_degrees_does_not_go_all_the_way_round(told, start, end):
+    """The tube straight above the table: the gantry's angle jumps from 180 to -180 where it crosses the middle."""
+    row = {"positioner_primary_angle_deg": start, "positioner_primary_end_angle_deg": end}
+    events = scenes.events(row, orientation=told)
+    placement = place(events, scenes.lying_box(), Settings())
+    made = beams(events, placement, Settings())
+    assert (made.axis @ placement.rotation.T)[:, 1].min() > 0.98, "the ray goes down in the room all the time"
+    run = scenes.events({**row, "event_type": "rotational acquisition"}, orientation=told)
+    assert len(beams(run, placement, Settings())) > 170, "a run that is one goes as its angles say"
