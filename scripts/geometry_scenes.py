@@ -47,13 +47,17 @@ _TRUNK_FEET_FIRST_MM = 1286.0
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of a scene: its words, its case, which beams it shows and from where (a name of `CAMERAS`)."""
+    """One picture of a scene: its words, its case, which beams it shows and from where (a name of `CAMERAS`).
+
+    names   of the beams, in the table of numbers; the title where there is one
+    """
 
     title: str
     case: Case
     camera: str = "foot end"
     beams: tuple[int, ...] = (0,)
     dose: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def bare(self) -> bool:
@@ -84,9 +88,9 @@ HEADS = ["picture", "focal spot", "ray", "enters", "at", "focal spot to skin", "
 def rows_of(shot: Shot) -> list[list[str]]:
     """A row for every beam of the picture: places in mm in the patient frame, air kerma free in air in mGy, cm2 lit."""
     rows = []
-    for beam in shot.beams:
+    for beam, name in zip(shot.beams, shot.names or [shot.title], strict=True):
         made, found = shot.case, entrance(shot.case, beam)
-        start = [shot.title, point_words(made.beams.source_mm[beam]), axis_words(made.beams.axis[beam])]
+        start = [name, point_words(made.beams.source_mm[beam]), axis_words(made.beams.axis[beam])]
         if found is None:
             rows.append([*start, "misses the body", *[""] * 5])
             continue
@@ -207,7 +211,8 @@ def _fields() -> Scene:
 
 def _biplane() -> Scene:
     made = case({**PA, "plane": "A"}, {**deg(-90, 0), "plane": "B"})
-    both = Shot("plane A (red), plane B (blue)", made, beams=(0, 1))
+    names = ("plane A (red)", "plane B (blue)")
+    both = Shot(", ".join(names), made, beams=(0, 1), names=names)
     peaks = {name or "together": made.dose_mgy(name).max() for name in ("A", "B", "")}
     words = ", ".join(f"{name} {peak:.1f}" for name, peak in peaks.items())
     text = f"{numbers(both)}\n\nHighest cell in mGy: {words}; the planes meet the skin in different places."
@@ -222,7 +227,7 @@ def _rotational() -> Scene:
         Shot("-100 to +100 degrees, from the feet", made, "feet", tuple(range(0, len(made.beams), 4)), dose=True),
         Shot("the map, from below", made, "below", (last // 2,), dose=True),
     )
-    shown = Shot("first, middle, last beam", made, beams=(0, last // 2, last))
+    shown = Shot("", made, beams=(0, last // 2, last), names=("first beam", "middle", "last"))
     words = f"{len(made.beams)} sub-events, each with {made.beams.weight[0]:.4f} of the event's air kerma."
     return Scene(shots, 2, f"{numbers(shown)}\n\n{words}")
 
@@ -237,6 +242,10 @@ def _pivots() -> Scene:
     )
 
 
+def _ends(made: Case) -> Shot:
+    return Shot("", made, beams=(0, len(made.beams) - 1), names=("first beam", "last beam"))
+
+
 def _stepping() -> Scene:
     made = case({"table_lateral_end_position_mm": 900.0, "event_type": "stepping acquisition"})
     last = len(made.beams) - 1
@@ -246,7 +255,7 @@ def _stepping() -> Scene:
         Shot("the map, from below", made, "below", (last // 2,), dose=True),
     )
     words = f"{len(made.beams)} sub-events, each with {made.beams.weight[0]:.4f} of the event's air kerma."
-    return Scene(shots, 3, f"{numbers(Shot('first, last beam', made, beams=(0, last)))}\n\n{words}")
+    return Scene(shots, 3, f"{numbers(_ends(made))}\n\n{words}")
 
 
 def _moved() -> Scene:
@@ -265,8 +274,8 @@ def _user() -> Scene:
     choice = {"exclude": "2=test shot without patient", "correct": "3:positioner_primary_angle_deg=-45=sign in the log"}
     right = case(*rows, settings=Settings(placement="table", **choice))
     shots = (
-        Shot("as the file has it", wrong, beams=(0, 1, 2)),
-        Shot("as the user has it", right, beams=(0, 1)),
+        Shot("as the file has it", wrong, beams=(0, 1, 2), names=tuple(f"file's event {k}" for k in (1, 2, 3))),
+        Shot("as the user has it", right, beams=(0, 1), names=tuple(f"user's event {k}" for k in (1, 3))),
         Shot("", wrong, "below", (0, 1, 2), dose=True),
         Shot("", right, "below", (0, 1), dose=True),
     )
@@ -281,14 +290,16 @@ def _envelope() -> Scene:
         Shot("start -100, no end: the arc is assumed", made, "feet", tuple(range(0, len(made.beams), 4)), dose=True),
         Shot("the map, from below", made, "below", (len(made.beams) // 2,), dose=True),
     )
-    last = len(made.beams) - 1
     words = f"Highest cell {dose.max():.1f} mGy along the assumed way; {upper.max():.1f} mGy had the stand stood still."
-    return Scene(shots, 2, f"{numbers(Shot('first, last beam', made, beams=(0, last)))}\n\n{words}")
+    return Scene(shots, 2, f"{numbers(_ends(made))}\n\n{words}")
 
 
 def _mobile() -> Scene:
-    made = case({**NO_TABLE, **deg(0)}, {**NO_TABLE, **deg(60)}, settings=Settings(orientation="hfs"))
-    both = Shot("PA (red) and LAO 60 (blue), no table", made, beams=(0, 1))
+    made = case(
+        {**NO_TABLE, **deg(0)}, {**NO_TABLE, **deg(60)}, settings=Settings(orientation="hfs", offset_mm=(-30, 0, 0))
+    )
+    names = ("PA (red)", "LAO 60 (blue)")
+    both = Shot(" and ".join(names) + ", no table", made, beams=(0, 1), names=names)
     return Scene((both, Shot("", made, "below", (0, 1), dose=True)), 2, numbers(both))
 
 
