@@ -30,16 +30,14 @@ def phantom(vertices, triangles, name="test"):
 
 
 def _neighbours(triangles):
-    owner = {}
-    result = np.full((len(triangles), 3), -1, dtype=np.int32)
-    for cell, triangle in enumerate(triangles.tolist()):
-        for k in range(3):
-            owner.setdefault(frozenset((triangle[k], triangle[(k + 1) % 3])), []).append((cell, k))
-    for sides in owner.values():
-        if len(sides) == 2:
-            (a, i), (b, j) = sides
-            result[a, i], result[b, j] = b, a
-    return result
+    """(cells, 3) cell across each edge, -1 where not exactly two cells share it."""
+    pairs = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].astype(np.int64), axis=2).reshape(-1, 2)
+    _, edge, count = np.unique(pairs[:, 0] << 32 | pairs[:, 1], return_inverse=True, return_counts=True)
+    sides = np.argsort(edge, kind="stable")
+    first, second = sides[count[edge[sides]] == 2].reshape(-1, 2).T
+    result = np.full(triangles.size, -1, dtype=np.int32)
+    result[first], result[second] = second // 3, first // 3
+    return result.reshape(-1, 3)
 
 
 def sphere(radius_mm, centre=(0.0, 0.0, 0.0), subdivisions=4):

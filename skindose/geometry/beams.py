@@ -14,6 +14,9 @@ from skindose.geometry.place import isocentres, mean_isocentre, pad_mm, table_an
 from skindose.geometry.sound import faults
 from skindose.model import Beams, Events, FloatArray, IntArray, Layer, Placement
 
+# Ends of an event that is no rotational acquisition, this near to each other across 180 degrees, are joined there.
+ACROSS_DEG = 30.0
+
 
 def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     """Place every mapped event whose numbers describe a beam (`faults` names the others), in sub-events where it moved.
@@ -24,9 +27,10 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
     usable = np.setdiff1d(np.flatnonzero(events.mapped), list(faults(events))).astype(np.int32)
     with np.errstate(invalid="ignore"):  # of events that are left out
         start, travel = _way(events, placement)
+        turn = _image_turn(events, placement)
     event, time = sub_events(events, usable, np.abs(travel).max(axis=1, initial=0.0))
     primary, secondary = (start[event] + time[:, None] * travel[event]).T
-    room = _room_rotation(events, placement, primary, secondary)
+    room = stand_rotation(primary, secondary, events.machine.axis_order) @ turn[event]
     table_axes = table_rotation(*table_angles(events, event, time))
     rotation, origin = (part[event] for part in lying(events, placement, settings))
     to_patient = np.swapaxes(rotation, -1, -2) @ np.swapaxes(table_axes, -1, -2)  # room axes -> patient axes
@@ -57,13 +61,17 @@ def beams(events: Events, placement: Placement, settings: Settings) -> Beams:
 def _way(events: Events, placement: Placement) -> tuple[FloatArray, FloatArray]:
     """Start and travel of the stand, each (events, 2): primary and secondary angle in degrees, in the gantry's frame.
 
-    There 90 to -120 degrees is 210 degrees through 0 [docs/conventions.md].
+    There 90 to -120 degrees is 210 degrees through 0; but a stand that trembles at 180 has not gone all the way round
+    [docs/conventions.md].
     """
     primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
     end_primary, end_secondary = events.positioner_primary_end_angle_deg, events.positioner_secondary_end_angle_deg
     start = _gantry_angles(events, placement, primary, secondary)
     end = _gantry_angles(events, placement, or_else(end_primary, primary), or_else(end_secondary, secondary))
-    return start, end - start
+    travel = end - start
+    still = np.array([kind != "rotational acquisition" for kind in events.event_type], dtype=bool)
+    across = still[:, None] & (np.abs(travel) > 360.0 - ACROSS_DEG)
+    return start, np.where(across, travel - np.copysign(360.0, travel), travel)
 
 
 def _gantry_angles(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
@@ -83,13 +91,17 @@ def _reference_axes(events: Events, placement: Placement) -> FloatArray:
     return ORIENTATIONS[placement.orientation_registered]
 
 
-def _room_rotation(events: Events, placement: Placement, primary: FloatArray, secondary: FloatArray) -> FloatArray:
-    """Stand axes -> room axes for gantry angles; u and v keep pointing to the registered patient's left and head."""
-    room = stand_rotation(primary, secondary, events.machine.axis_order)
-    reference = _reference_axes(events, placement)
-    if reference[2, 2] < 0:  # feet first: the image is turned by half a turn in its plane
-        room = room @ np.diag([-1.0, 1.0, -1.0])
-    return room
+def _image_turn(events: Events, placement: Placement) -> FloatArray:
+    """(events, 3, 3) turn about the central ray, in stand axes, that brings u and v to the registered patient.
+
+    The gantry's angles fix the ray alone. The image stands as the file's own angles turn it in the axes that they are
+    relative to: its u to the registered patient's left, its v to his head at 0/0 [docs/conventions.md].
+    """
+    order = events.machine.axis_order
+    primary, secondary = events.positioner_primary_angle_deg, events.positioner_secondary_angle_deg
+    stated = _reference_axes(events, placement) @ stand_rotation(primary, secondary, order)
+    angles = _gantry_angles(events, placement, primary, secondary)
+    return np.swapaxes(stand_rotation(angles[:, 0], angles[:, 1], order), -1, -2) @ stated
 
 
 def _collimator(events: Events, event: IntArray) -> FloatArray:

@@ -80,11 +80,17 @@ def stand_rotation(primary_deg: FloatArray, secondary_deg: FloatArray, order: st
 
 
 def stand_angles(direction: FloatArray, order: str) -> tuple[FloatArray, FloatArray]:
-    """Primary and secondary angle in degrees whose central ray is `direction` (..., 3); inverse of `stand_rotation`."""
+    """Primary and secondary angle in degrees whose central ray is `direction` (..., 3); inverse of `stand_rotation`.
+
+    Of the two pairs that there are, the one whose secondary angle is within +-90 degrees, as stands are built.
+    """
     x, y, z = np.moveaxis(np.asarray(direction), -1, 0)
     if order == "primary-secondary":
         return np.degrees(np.arctan2(x, -y)), np.degrees(np.arcsin(np.clip(z, -1.0, 1.0)))
-    return np.degrees(np.arcsin(np.clip(x, -1.0, 1.0))), np.degrees(np.arctan2(z, -y))
+    primary, secondary = np.degrees(np.arcsin(np.clip(x, -1.0, 1.0))), np.degrees(np.arctan2(z, -y))
+    over = np.abs(secondary) > 90.0
+    round_ = np.copysign(180.0, primary) - primary
+    return np.where(over, round_, primary), np.where(over, secondary - np.copysign(180.0, secondary), secondary)
 
 
 def isocentre_in_table(longitudinal_mm: FloatArray, height_mm: FloatArray, lateral_mm: FloatArray) -> FloatArray:
