@@ -11,9 +11,11 @@ from skindose.normalise.areas import resolution
 from skindose.normalise.items import Record
 from skindose.normalise.kerma import AIR_KERMA, KAP, SECONDS
 from skindose.normalise.work import Span, Work, plane_of
-from skindose.units import convert, mgy_to_gy
+from skindose.units import convert, gy_to_mgy, mgy_to_gy
 
 TOLERANCE = 0.02
+HIGHEST_TOTAL_MGY = gy_to_mgy(100.0)  # of air kerma; the highest that are published for one procedure are near 50 Gy
+HIGHEST_TOTAL_GYCM2 = 10_000.0
 _NAN = float("nan")
 _PARTS = {
     "dose_rp_total": ("fluoro_dose_rp_total", "acquisition_dose_rp_total"),
@@ -93,26 +95,53 @@ def _reported(work: Work, record: Record, reference: str, span: Span) -> float:
 def _compare(work: Work, entry: Totals) -> None:
     """Warns of totals that differ from the sums over the events.
 
-    Air kerma: by more than 2 % or what rounding explains (events x resolution / 2), whichever is larger; KAP alike.
+    Air kerma and KAP alike: by more than `excess` allows.
     """
     events = _events_of(work, entry.plane)
+    where = "" if entry.plane == "together" else f" of plane {entry.plane}"
+    _implausible(work, entry, where)
     if not events.any():
         return
-    where = "" if entry.plane == "together" else f" of plane {entry.plane}"
     for column, total, name, unit, scale in (
         ("air_kerma_rp_mgy", entry.air_kerma_mgy, "air kerma", "Gy", mgy_to_gy(1.0)),
         ("kap_gycm2", entry.kap_gycm2, "KAP", "Gy.cm2", 1.0),
     ):
         values = np.where(events, work.columns[column], np.nan)
-        summed, allowed = float(np.nansum(values)), int(events.sum()) * resolution(values) / 2
-        if np.isnan(total) or abs(total - summed) <= max(TOLERANCE * max(total, summed), allowed):
+        summed = float(np.nansum(values))
+        if np.isnan(total) or excess(total, values) == 0:
             continue
-        excess = f" ({total / summed - 1:+.0%})".replace("%", " %") if summed > 0 else ""
+        more = f" ({_compared(total, summed)})" if summed > 0 else ""
         work.notes.warn(
             f"total {name}{where} in the file, {total * scale:.4g} {unit}, differs from the sum over events, "
-            f"{summed * scale:.4g} {unit}{excess}",
+            f"{summed * scale:.4g} {unit}{more}",
             "triggers use the larger",
         )
+
+
+def _compared(total: float, summed: float) -> str:
+    """In words: "+19 %", and where a unit is likely wrong "1000 times the sum"."""
+    if not 0.5 <= total / summed <= 2.0:
+        return f"{total / summed:.3g} times the sum"
+    return f"{total / summed - 1:+.0%}".replace("%", " %")
+
+
+def _implausible(work: Work, entry: Totals, where: str) -> None:
+    for total, highest, name, unit, scale in (
+        (entry.air_kerma_mgy, HIGHEST_TOTAL_MGY, "air kerma", "Gy", mgy_to_gy(1.0)),
+        (entry.kap_gycm2, HIGHEST_TOTAL_GYCM2, "KAP", "Gy.cm2", 1.0),
+    ):
+        if total > highest:
+            what = f"total {name}{where} in the file, {total * scale:.4g} {unit}, is more than any procedure has"
+            work.notes.warn(what, "a wrong unit? triggers use it nevertheless")
+
+
+def excess(total: float, values: FloatArray) -> float:
+    """By how much a total is above (negative: below) the sum of the events' values; 0 where the two agree.
+
+    They agree within 2 % or within what rounding explains (events x resolution / 2), whichever is larger.
+    """
+    summed, allowed = float(np.nansum(values)), int(np.isfinite(values).sum()) * resolution(values) / 2
+    return 0.0 if abs(total - summed) <= max(TOLERANCE * max(total, summed), allowed) else total - summed
 
 
 def _calibration(work: Work) -> None:

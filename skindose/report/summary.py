@@ -160,7 +160,7 @@ def _dose(result: Result) -> dict[str, Any]:
     return {
         "peak": peak,
         "no_map_reason": None if peak else no_map_reason(result),
-        "peak_upper_bound_mgy": None if peak else result.peak_upper_bound_mgy,
+        "peak_upper_bound_mgy": result.peak_upper_bound_mgy,
         "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
         "regions": _regions(result),
     }
@@ -182,6 +182,7 @@ def _peak(result: Result) -> dict[str, Any] | None:
         "skin_dose_mgy": peak.skin_dose_mgy,
         "cell_max_mgy": peak.cell_max_mgy,
         "interval_95_mgy": result.peak_interval_mgy,
+        "lower_bound_reason": "; ".join(result.peak_lacks) or None,
         "position_mm": peak.position_mm,
         "cell": peak.cell,
         "region": peak.region,

@@ -53,6 +53,7 @@ def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> Non
         return
     out.print(_facts_table(name, summary))
     out.print(_triggers_table(summary), "")
+    _print_list(out, "Not evaluable", _open_reasons(summary))
     _print_list(out, "Warnings", summary["warnings"])
     _print_list(out, "Assumptions", summary["assumptions"])
     out.print(f"Result: {printable(str(folder))}")
@@ -97,8 +98,9 @@ def _peak_words(summary: Mapping[str, Any]) -> str:
         bound = summary.get("peak_upper_bound_mgy")
         words = f"no map: {printable(str(summary['no_map_reason']))}"
         return words + (f"; at most {format_dose_mgy(bound)}" if bound is not None else "")
-    low, high = peak["interval_95_mgy"]
-    return f"{format_dose_mgy(peak['skin_dose_mgy'])} (95 %: {format_interval_mgy(low, high)}), {peak['region']}"
+    least = "at least " if peak["lower_bound_reason"] else ""
+    interval = format_interval_mgy(*peak["interval_95_mgy"]) if peak["interval_95_mgy"] else "not known"
+    return f"{least}{format_dose_mgy(peak['skin_dose_mgy'])} (95 %: {interval}), {peak['region']}"
 
 
 def _total_words(total: Mapping[str, Any], shown: Any) -> str:
@@ -130,6 +132,12 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
             style="bold red" if trigger["fired"] else None,
         )
     return table
+
+
+def _open_reasons(summary: Mapping[str, Any]) -> list[str]:
+    """Why rules could not be evaluated, each reason once with its quantity."""
+    found = (f"{one['quantity']}: {one['reason']}" for one in summary["triggers"] if one["fired"] is None)
+    return list(dict.fromkeys(found))
 
 
 def _amount(value: float | None, unit: str) -> str:

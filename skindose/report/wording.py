@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skindose.quantities import UNUSABLE_BELOW
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
@@ -26,7 +27,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
         "subtitle": _subtitle(facts),
         "banners": _banners(facts),
-        "peak": format_dose_mgy(peak["skin_dose_mgy"]) if peak else "not known",
+        "peak": _peak(peak),
         "headline": _headline(facts),
         "areas": _areas(facts),
         "reaction": _reaction(facts),
@@ -38,6 +39,12 @@ def say(facts: Facts) -> dict[str, Any]:
         "provenance": _provenance(facts),
         "map_note": f"{phantom['name']}, {phantom['cells']} cells; blue ring: the peak; L and R: the patient's",
     }
+
+
+def _peak(peak: Facts | None) -> str:
+    if not peak:
+        return "not known"
+    return ("\u2265 " if peak["lower_bound_reason"] else "") + format_dose_mgy(peak["skin_dose_mgy"])
 
 
 def _joined(values: tuple[str | None, ...], separator: str = ", ", none: str = "not stated") -> str:
@@ -56,6 +63,10 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
         name = "No dose on the skin:" if facts["regions"] else "No dose map:"
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
         banners.append(("strong", name, why))
+    elif facts["peak"]["lower_bound_reason"]:
+        why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map, the areas and the intervals."
+        banners.append(("strong", "The peak is only a lower bound:", why))
+    banners += _contradiction(facts["totals"]["air_kerma_mgy"]["together"])
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
@@ -64,6 +75,18 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
         )
         banners.append(("", "Not commissioned.", text))
     return banners
+
+
+def _contradiction(kerma: Facts) -> list[tuple[str, str, str]]:
+    """Events whose air kerma is far beyond the report's own total: the peak may be far too high."""
+    reported, summed = kerma["reported"], kerma["summed"]
+    if not reported or not summed or summed * UNUSABLE_BELOW <= reported:
+        return []
+    text = (
+        f"The events add up to {format_dose_mgy(summed)}, the report's own total is {format_dose_mgy(reported)}: a "
+        "wrong unit in the file or events of another report. The larger counts here; the peak may be far too high."
+    )
+    return [("strong", "The report contradicts itself:", text)]
 
 
 # --- Headline
@@ -78,7 +101,7 @@ def _headline(facts: Facts) -> Rows:
             rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
         rows.append(("Where", words(peak["region"])))
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
-    elif facts["peak_upper_bound_mgy"] is not None:
+    if facts["peak_upper_bound_mgy"] is not None:
         rows.append(("Not above", f"{format_dose_mgy(facts['peak_upper_bound_mgy'])} (upper bound, see assumptions)"))
     if facts["vendor_peak_mgy"] is not None:
         rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
