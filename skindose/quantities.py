@@ -105,7 +105,7 @@ def sum_shortfall(events: Events, totals: Mapping[str, Any]) -> Shortfall:
     of unit that KAP tells."""
     kerma, kap = events.air_kerma_rp_mgy, events.kap_gycm2
     unknown = (np.isnan(kerma) & ~(kap == 0)) | ((kerma == 0) & (kap > 0))
-    return _uncovered(unknown, totals["air_kerma_mgy"], "air kerma") + _slip(events)
+    return _uncovered(unknown, totals["air_kerma_mgy"], "air kerma") + _slip(events, totals)
 
 
 def _uncovered(unknown: BoolArray, total: Mapping[str, Any], words: str) -> Shortfall:
@@ -117,8 +117,15 @@ def _uncovered(unknown: BoolArray, total: Mapping[str, Any], words: str) -> Shor
     return Shortfall(np.inf, (f"the {words} of {count} of {len(unknown)} events is not known and no total covers it",))
 
 
-def _slip(events: Events) -> Shortfall:
-    """Ka,r that is too low for its KAP: even the largest field would have needed more."""
+def _slip(events: Events, totals: Mapping[str, Any]) -> Shortfall:
+    """Ka,r that is too low for its KAP: even the largest field would have needed more.
+
+    Totals that bear out the sum of Ka,r and give a possible field show that it is the events' KAP that is wrong.
+    """
+    kap_total, kerma_total = (totals[name]["together"]["reported"] for name in ("kap_gycm2", "air_kerma_mgy"))
+    borne_out = kap_total and kerma_total and not excess(kerma_total, events.air_kerma_rp_mgy)
+    if borne_out and kap_total / units.mgy_to_gy(kerma_total) <= FIELD_AREAS_CM2[1]:
+        return Shortfall()
     kerma, kap = np.nan_to_num(events.air_kerma_rp_mgy), np.nan_to_num(events.kap_gycm2)
     least = units.gy_to_mgy(1.0) / FIELD_AREAS_CM2[1] * kap
     low = (kerma > 0) & (least > kerma)
@@ -126,7 +133,7 @@ def _slip(events: Events) -> Shortfall:
         return Shortfall()
     area = float(kap[low].sum()) / units.mgy_to_gy(float(kerma[low].sum()))
     reason = (
-        f"KAP / Ka,r of {int(low.sum())} of {len(kap)} events is {area:.3g} cm2, no possible field: their air kerma "
+        f"KAP / Ka,r of {int(low.sum())} of {len(kap)} events is {area:.0f} cm2, no possible field: their air kerma "
         "may be far too low (a wrong unit?)"
     )
     return Shortfall(np.inf, (reason,))

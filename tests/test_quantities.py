@@ -167,3 +167,15 @@ def test_without_a_map_unknown_kerma_has_no_upper_bound():
     assert result.dosemap is None
     assert result.peak_upper_bound_mgy is None
     assert np.isnan(result.events.air_kerma_rp_mgy).all()
+
+
+def test_totals_that_bear_out_the_air_kerma_show_that_the_events_kap_is_wrong():
+    def change(code, item):
+        if code == "122130":
+            value = item.MeasuredValueSequence[0]
+            value.NumericValue = str(float(value.NumericValue) * 1000)
+
+    result = rewritten(change, {"kap_gycm2": 0.5})
+    assert result.peak_lacks == ()
+    assert finding(result, "kar").fired is False
+    assert finding(result, "kap").fired is True

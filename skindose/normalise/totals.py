@@ -10,6 +10,7 @@ from skindose.model import FloatArray, Totals
 from skindose.normalise.areas import resolution
 from skindose.normalise.items import Record
 from skindose.normalise.kerma import AIR_KERMA, KAP, SECONDS
+from skindose.normalise.notes import number
 from skindose.normalise.work import Span, Work, plane_of
 from skindose.units import convert, gy_to_mgy, mgy_to_gy
 
@@ -112,8 +113,8 @@ def _compare(work: Work, entry: Totals) -> None:
             continue
         more = f" ({_compared(total, summed)})" if summed > 0 else ""
         work.notes.warn(
-            f"total {name}{where} in the file, {total * scale:.4g} {unit}, differs from the sum over events, "
-            f"{summed * scale:.4g} {unit}{more}",
+            f"total {name}{where} in the file, {number(total * scale)} {unit}, differs from the sum over events, "
+            f"{number(summed * scale)} {unit}{more}",
             "triggers use the larger",
         )
 
@@ -121,7 +122,7 @@ def _compare(work: Work, entry: Totals) -> None:
 def _compared(total: float, summed: float) -> str:
     """In words: "+19 %", and where a unit is likely wrong "1000 times the sum"."""
     if not 0.5 <= total / summed <= 2.0:
-        return f"{total / summed:.3g} times the sum"
+        return f"{number(total / summed)} times the sum"
     return f"{total / summed - 1:+.0%}".replace("%", " %")
 
 
@@ -131,7 +132,7 @@ def _implausible(work: Work, entry: Totals, where: str) -> None:
         (entry.kap_gycm2, HIGHEST_TOTAL_GYCM2, "KAP", "Gy.cm2", 1.0),
     ):
         if total > highest:
-            what = f"total {name}{where} in the file, {total * scale:.4g} {unit}, is more than any procedure has"
+            what = f"total {name}{where} in the file, {number(total * scale)} {unit}, is more than any procedure has"
             work.notes.warn(what, "a wrong unit? triggers use it nevertheless")
 
 
