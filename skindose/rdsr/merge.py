@@ -12,9 +12,10 @@ from skindose.rdsr.collect import event_key, once_each
 def merge(procedures: Sequence[Procedure]) -> tuple[Procedure, ...]:
     """One procedure per study: a later file may repeat, extend or continue an earlier one.
 
-    Every event counts once; of two versions the one that says more. Totals are kept of each file whose events no other
-    file contains: of a report and its superset only the superset's, of a continued procedure both. Events without UID
-    are the same only where everything they say is the same, the start included. The order of the files does not matter.
+    Every event counts once; of two versions the one with the larger air kerma, then the one that says more. Totals are
+    kept of each file whose events no other file contains: of a report and its superset only the superset's, of a
+    continued procedure both. Events without UID are the same only where everything they say is the same, the start
+    included. The order of the files does not matter.
     """
     studies: dict[str, list[Procedure]] = {}
     for procedure in procedures:
@@ -30,8 +31,11 @@ def _joined(group: list[Procedure]) -> Procedure:
         return ordered[0]
     leading = ordered[-1]
     kept = [one for index, one in enumerate(ordered) if not _contained(one, ordered[index + 1 :])]
-    events = once_each(_without_copies(ordered), [])
-    warnings = dict.fromkeys(warning for one in ordered for warning in one.warnings)
+    told: list[str] = []
+    events = once_each(_without_copies(ordered), told)
+    # That files of one study repeat events is their nature; that they contradict each other is not.
+    contradicting = [warning for warning in told if "different air kerma" in warning]
+    warnings = dict.fromkeys([*(warning for one in ordered for warning in one.warnings), *contradicting])
     return replace(
         leading,
         inputs=tuple(source for one in ordered[::-1] for source in one.inputs),
