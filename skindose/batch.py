@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ from skindose.report.summary import summary
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input (or of one study's inputs): its folder and summary, or the error."""
+    """What became of one input (or of one study's inputs): its folder and summary, or the error.
+
+    notes   what the caller should know of the files and the folder: copies, a former result that was replaced
+    """
 
     name: str
     folder: Path | None = None
     summary: dict[str, Any] | None = None
     error: SkindoseError | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class _Job:
     paths: tuple[Path, ...]
     folder: Path
     settings: Settings
+    notes: tuple[str, ...] = ()
 
 
 def run_files(
@@ -48,8 +54,12 @@ def run_files(
     raises   OutputError when `out` itself cannot be made or written
     """
     _make_out(out)
-    planned, failed = _plan(_unique(files), out, settings, merge)
+    planned, failed = _plan(list(files), out, settings, merge)
     yield from failed
+    yield from _with_copies(_done(planned, jobs))
+
+
+def _done(planned: list[_Job], jobs: int) -> Iterator[Outcome]:
     if jobs <= 1 or len(planned) <= 1:
         yield from map(_do, planned)
         return
@@ -73,20 +83,41 @@ def _make_out(out: Path) -> None:
         raise OutputError("the output folder cannot be written", str(out), "Choose another --out or mend its rights.")
 
 
-def _unique(files: Sequence[Path]) -> list[Path]:
-    return list({path.absolute(): path for path in files}.values())
+def _with_copies(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Each outcome, with a note where another file of this call has the same bytes: its dose must not count twice."""
+    seen: dict[str, str] = {}
+    for outcome in outcomes:
+        inputs = outcome.summary["inputs"] if outcome.summary else []
+        others = sorted({seen[one["sha256"]] for one in inputs if one["sha256"] in seen})
+        seen.update({one["sha256"]: one["file"] for one in inputs})
+        note = f"has the same bytes as {', '.join(others)}: one procedure, not two"
+        yield replace(outcome, notes=(*outcome.notes, note)) if others else outcome
 
 
 def _plan(files: list[Path], out: Path, settings: Settings, merge: bool) -> tuple[list[_Job], list[Outcome]]:
     """Which files make which folder. Merging has to read the files once to know their study."""
-    groups, failed = _studies(files) if merge else ([(path,) for path in files], [])
+    given = Counter(path.absolute() for path in files)
+    unique = list({path.absolute(): path for path in files}.values())
+    groups, failed = _studies(unique) if merge else ([(path,) for path in unique], [])
+    notes = _apart(len(groups)) if merge and len(groups) > 1 else ()
     stems = [_stem(group[0]) for group in groups]
     count = Counter(stem.casefold() for stem in stems)
     jobs: dict[Path, _Job] = {}
+    copies: Counter[Path] = Counter()
     for stem, group in zip(stems, groups, strict=True):
-        name = stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}"
-        jobs[out / name] = _Job(group, out / name, settings)  # the same bytes under the same name are one input
-    return list(jobs.values()), failed
+        folder = out / (stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}")
+        copies[folder] += max(given[path.absolute()] for path in group)
+        jobs[folder] = _Job(group, folder, settings, notes)  # the same bytes under the same name are one input
+    planned = [replace(job, notes=(*_repeated(copies[folder]), *job.notes)) for folder, job in jobs.items()]
+    return planned, failed
+
+
+def _apart(studies: int) -> tuple[str, ...]:
+    return (f"--merge joins files of one study only; these files are of {studies} studies, which are not added up",)
+
+
+def _repeated(times: int) -> tuple[str, ...]:
+    return (f"given {times} times (same name, same bytes), processed once",) if times > 1 else ()
 
 
 def _studies(files: list[Path]) -> tuple[list[tuple[Path, ...]], list[Outcome]]:
@@ -119,14 +150,14 @@ def _do(job: _Job) -> Outcome:
     name = ", ".join(path.name for path in job.paths)
     try:
         result = compute(_read(job.paths), job.settings)
-        write_result(result, job.folder)
+        replaced = write_result(result, job.folder)
     except SkindoseError as error:
         return Outcome(name, error=error.at(name))
     except MemoryError:
         return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
     except Exception as error:  # a traceback never reaches a user, and the other files go on
         return Outcome(name, error=_unforeseen(error).at(name))
-    return Outcome(name, job.folder, summary(result))
+    return Outcome(name, job.folder, summary(result), notes=(*job.notes, *replaced))
 
 
 def _read(paths: tuple[Path, ...]) -> Procedure:
@@ -142,13 +173,15 @@ def _unforeseen(error: BaseException) -> SkindoseError:
     return SkindoseError(f"an error inside the program ({kind})", remedy="Keep the file and report it to the makers.")
 
 
-def write_result(result: Result, folder: Path) -> None:
+def write_result(result: Result, folder: Path) -> tuple[str, ...]:
     """Write a result folder: whole, replacing a former result, or not at all.
 
+    returns  what it replaced, in words; () for nothing
     raises   OutputError; nothing half-written stays behind and a former result stays as it was
     """
     files = render(result)
     _refuse_foreign(folder)
+    replaced = _former(folder, {source.sha256 for source in result.procedure.inputs})
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -164,6 +197,22 @@ def write_result(result: Result, folder: Path) -> None:
         raise OutputError(
             f"cannot write the result: {_reason(error)}", folder.name, "Free space or choose another --out."
         ) from None
+    return replaced
+
+
+def _former(folder: Path, digests: set[str]) -> tuple[str, ...]:
+    """What a result in this folder was of, in words."""
+    try:
+        former = json.loads((folder / "result.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ()
+    try:
+        same = {one["sha256"] for one in former["inputs"]} <= digests
+    except (KeyError, TypeError):
+        same = True  # of a version that did not say
+    if same:
+        return ("replaced the former result in this folder",)
+    return ("replaced the result of ANOTHER file that had this name: give each procedure its own --out or file name",)
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -243,16 +243,20 @@ def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: in
         if outcome.error is not None:
             _complain(outcome.error)
         elif outcome.summary is not None and not as_json:
-            terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
+            brief = len(files) > 1
+            terminal.print_result(outcome.summary, outcome.folder, brief, outcome.notes)
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in done])
+    elif len(files) > 1:
+        terminal.print_close([outcome.summary for outcome in done if outcome.summary is not None])
     return max((ExitCode(outcome.error.exit_code) for outcome in done if outcome.error), default=ExitCode.OK)
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None:
         return {"file": outcome.name, "error": str(outcome.error)}
-    return {"file": outcome.name, "folder": str(outcome.folder), "result": outcome.summary}
+    notes = list(outcome.notes)
+    return {"file": outcome.name, "folder": str(outcome.folder), "notes": notes, "result": outcome.summary}
 
 
 def _complain(error: SkindoseError) -> None:

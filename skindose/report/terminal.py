@@ -26,8 +26,8 @@ def console() -> Console:
 
 
 def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
-    """The items, with a progress bar on standard error while they come."""
-    if not show:
+    """The items, with a progress bar on standard error while they come, where a person can see it."""
+    if not (show and os.isatty(2)):
         yield from items
         return
     from rich.console import Console
@@ -41,15 +41,20 @@ def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
             bar.advance(task)
 
 
-def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> None:
-    """One procedure: headline, totals and triggers; with `brief` two lines."""
+def print_result(summary: Mapping[str, Any], folder: object, brief: bool, notes: Sequence[str] = ()) -> None:
+    """One procedure: headline, totals and triggers; with `brief` a few lines.
+
+    notes   what happened to files and folder
+    """
     out = console()
     name = printable(str(summary["input"]["file"]))
     fired = [trigger for trigger in summary["triggers"] if trigger["fired"]]
     if brief:
-        out.print(f"{name}: {_peak_words(summary)}; {len(fired)} triggers fired -> {printable(str(folder))}")
+        out.print(f"{name}: {_peak_words(summary)}; {_counts(summary)} -> {printable(str(folder))}")
         for trigger in fired:
-            out.print(f"  {_trigger_words(trigger)}")
+            out.print(f"  {_trigger_words(trigger)}", style="bold red")
+        for line in (*_open_reasons(summary), *map(printable, notes)):
+            out.print(f"  - {line}")
         return
     out.print(_facts_table(name, summary))
     out.print(_triggers_table(summary), "")
@@ -57,7 +62,33 @@ def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> Non
     _print_list(out, "Warnings", summary["warnings"])
     _print_list(out, "Assumptions", summary["assumptions"])
     out.print(f"Result: {printable(str(folder))}")
+    for note in notes:
+        out.print(f"Note: {printable(note)}.", style="bold")
     out.print(str(summary["disclaimer"]), style="dim")
+
+
+def print_close(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """After several procedures: what holds for all of them and stands in none of their lines."""
+    if not summaries:
+        return
+    out = console()
+    unsigned = sorted({one["trigger_set"]["preset"] for one in summaries if not one["trigger_set"]["signed_by"]})
+    for preset in unsigned:
+        out.print(f"Triggers: {preset}, levels not yet signed by this site's physicist.", style="bold")
+    out.print("Warnings and assumptions stand in report.html and result.json of each folder.")
+    out.print(str(summaries[0]["disclaimer"]), style="dim")
+
+
+def _counts(summary: Mapping[str, Any]) -> str:
+    """How many triggers fired and are open, and how many warnings and assumptions there are to read."""
+    verdicts = [trigger["fired"] for trigger in summary["triggers"]]
+    parts = [
+        f"{verdicts.count(True)} triggers fired",
+        f"{verdicts.count(None)} not evaluable" if None in verdicts else "",
+        f"{len(summary['warnings'])} warnings",
+        f"{len(summary['assumptions'])} assumptions",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:

@@ -206,6 +206,38 @@ def test_a_result_is_replaced_whole_and_a_foreign_folder_is_not(rdsr_folder, tmp
     assert (tmp_path / source.stem / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.shared
+def test_what_happened_to_files_and_folders_is_said(rdsr_folder, tmp_path):
+    source, other = rdsr_folder / "siemens_axiom_artis.dcm", rdsr_folder / "philips_allura_no_model.dcm"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copyfile(source, tmp_path / name / "case.dcm")
+    shutil.copyfile(source, tmp_path / "copy.dcm")
+    plain = ("--phantom", "plane", "--out", tmp_path / "out")
+    _, stdout, stderr = skindose("run", tmp_path / "a" / "case.dcm", tmp_path / "copy.dcm", *plain)
+    assert "same bytes as case.dcm" in stdout
+    assert "not yet signed" in stdout
+    assert "report.html" in stdout
+    assert stderr == ""
+    (_, stdout, _) = skindose("run", tmp_path / "a" / "case.dcm", tmp_path / "b" / "case.dcm", *plain)
+    assert "given 2 times" in stdout
+    shutil.copyfile(other, tmp_path / "b" / "case.dcm")
+    shutil.rmtree(tmp_path / "out")
+    assert "replaced" not in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
+    assert "replaced the former result" in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
+    document = json.loads(skindose("run", tmp_path / "b" / "case.dcm", *plain, "--json")[1])
+    assert "ANOTHER file" in " ".join(document[0]["notes"])
+
+
+@pytest.mark.shared
+def test_merging_files_of_two_studies_gives_two_results_and_says_so(rdsr_folder, tmp_path):
+    files = [rdsr_folder / f"{name}.dcm" for name in ("siemens_axiom_artis", "philips_allura_no_model")]
+    code, stdout, stderr = skindose("run", *files, "--merge", "--phantom", "plane", "--out", tmp_path)
+    assert (code, stderr) == (0, "")
+    assert stdout.count("these files are of 2 studies, which are not added up") == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def one_line(stderr, name):
     lines = [line for line in stderr.splitlines() if line.strip()]
     assert len(lines) == 1, stderr

@@ -110,3 +110,12 @@ def test_of_two_air_kermas_of_one_event_the_larger_counts_and_is_told():
     (warning,) = [warning for warning in found.warnings if "different air kerma" in warning]
     assert "1 irradiation events" in warning
     assert "0.3 against 0.1 Gy; 0.2 Gy in all" in warning
+
+
+def test_files_of_one_study_that_are_not_alike_are_told():
+    heads = {"StudyDate": "20260101", "PatientSex": "M"}, {"StudyDate": "20260102", "PatientSex": "F"}
+    made = [build.encoded(build.report(event(number), **head)) for number, head in enumerate(heads)]
+    found = merged(*(read_bytes(one, f"{index}.dcm") for index, one in enumerate(made)))
+    (warning,) = [warning for warning in found.warnings if "differ in" in warning]
+    assert "date and patient's sex" in warning
+    assert not [warning for warning in merged(FIRST, SECOND).warnings if "differ in" in warning]
