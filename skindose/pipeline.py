@@ -39,7 +39,7 @@ from skindose.quantities import (
     totals_of,
     worst_skin_dose_mgy,
 )
-from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
+from skindose.uncertainty import basis, interval_95, kerma_tolerance
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -90,7 +90,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
     on_body = on_body_fraction(beams, hits, result.phantom)
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    unlit = _unlit(result.events, beams, on_body)
+    unlit, tolerance = _unlit(result.events, beams, on_body), kerma_tolerance(result.events)
     result = replace(
         result,
         placement=placement,
@@ -98,14 +98,14 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         hits=hits,
         factors=factors,
         dosemap=dosemap,
-        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
+        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy, tolerance) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *factors.assumptions,
-            f"Interval and probabilities: {BASIS}.",
+            f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
@@ -134,13 +134,13 @@ def _bounded(result: Result, unlit: BoolArray) -> Result:
     if not lacks.reasons:
         return result
     most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy)
-    known = bool(np.isfinite(most))
+    known, sure = bool(np.isfinite(most)), kerma_tolerance(events)
     warning = lower_bound_warning(lacks.reasons, result.totals["air_kerma_mapped_fraction"], most if known else None)
     return replace(
         result,
         peak_upper_bound_mgy=most if known else None,
         peak_lacks=lacks.reasons,
-        peak_interval_mgy=(interval_95(peak.skin_dose_mgy)[0], interval_95(most)[1]) if known else None,
+        peak_interval_mgy=(interval_95(peak.skin_dose_mgy, sure)[0], interval_95(most, sure)[1]) if known else None,
         assumptions=(*result.assumptions, *([bound_words(events)] if known else [])),
         warnings=(warning, *result.warnings),
     )
@@ -241,7 +241,7 @@ def _psd(result: Result) -> Quantity:
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
         note=f"without the {units.mgy_to_gy(float(kerma)):.3g} Gy of air kerma {EXCLUDED}" if kerma else "",
-        tolerance=KERMA_TOLERANCE,
+        tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(result.peak_lacks),
     )

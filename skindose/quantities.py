@@ -17,7 +17,7 @@ from skindose import units
 from skindose.model import BoolArray, Events, FloatArray, Quantity
 from skindose.normalise.totals import HIGHEST_TOTAL_MGY, excess
 from skindose.triggers.engine import FIELD_AREAS_CM2
-from skindose.uncertainty import KERMA_TOLERANCE
+from skindose.uncertainty import KERMA_TOLERANCE, kerma_tolerance
 
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
@@ -220,11 +220,13 @@ def quantities(events: Events, totals: Mapping[str, Any], psd: Quantity) -> dict
     time_s, time_note = larger(totals["fluoro_time_s"]["together"])
     if totals["air_kerma_mgy"]["B"]["summed"]:
         kerma_note = "; ".join(filter(None, [kerma_note, "sum of both planes, which meet the skin elsewhere"]))
+    displayed = kerma_mgy == totals["air_kerma_mgy"]["together"]["reported"]
+    tolerance = KERMA_TOLERANCE if displayed else kerma_tolerance(events)
     kerma_gy = units.mgy_to_gy(kerma_mgy) if kerma_mgy else None
     time_min = units.s_to_min(time_s) if time_s else None
     return {
         "psd": psd,
-        "kar": _quantity(kerma_gy, "Gy", kerma_note, KERMA_TOLERANCE, sum_shortfall(events, totals)),
+        "kar": _quantity(kerma_gy, "Gy", kerma_note, tolerance, sum_shortfall(events, totals)),
         "kap": _quantity(kap, "Gy.cm2", kap_note, KERMA_TOLERANCE, _kap_shortfall(events, totals)),
         "ft": _quantity(time_min, "min", time_note, 0.0, _time_shortfall(events, totals)),
         **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),

@@ -179,3 +179,18 @@ def test_totals_that_bear_out_the_air_kerma_show_that_the_events_kap_is_wrong():
     assert result.peak_lacks == ()
     assert finding(result, "kar").fired is False
     assert finding(result, "kap").fired is True
+
+
+def test_air_kerma_that_was_reckoned_makes_the_interval_wider():
+    # 336.1 cm2 at the detector (1100 mm) are 100 cm2 at the reference point, so both events have 100 mGy.
+    area = {"collimated_field_area_mm2": 10_000.0 * (1100 / 600) ** 2}
+    told = computed(area, area)
+    reckoned = computed(area, {**area, "air_kerma_rp_mgy": None, "started": "20260101090000"}, with_totals=False)
+    close(reckoned.events.air_kerma_rp_mgy, [100.0, 100.0], rtol=1e-6, because="KAP / area, six digits in the file")
+    tolerance = 1 - 0.65 / (1 + 0.2 / 2)
+    got = np.array(reckoned.peak_interval_mgy) / reckoned.dosemap.peak.skin_dose_mgy
+    want = (1 / (1 + 0.95 * tolerance), 1 / (1 - 0.95 * tolerance))
+    close(got, want, rtol=1e-6, because="half of the kerma has 20 % more")
+    assert got[1] > told.peak_interval_mgy[1] / told.dosemap.peak.skin_dose_mgy
+    assert any("widened to 41 %" in text for text in reckoned.assumptions)
+    assert finding(reckoned, "kar").fired is False

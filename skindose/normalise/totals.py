@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skindose.model import FloatArray, Totals
+from skindose.model import BoolArray, FloatArray, Totals
 from skindose.normalise.areas import resolution
 from skindose.normalise.items import Record
 from skindose.normalise.kerma import AIR_KERMA, KAP, SECONDS
 from skindose.normalise.notes import number
 from skindose.normalise.work import Span, Work, plane_of
-from skindose.units import convert, gy_to_mgy, mgy_to_gy
+from skindose.units import convert, gy_to_mgy, mgy_to_gy, s_to_min
 
 TOLERANCE = 0.02
+TIME_TOLERANCE, TIME_S = 0.10, 30.0  # of fluoroscopy time; the real files differ by up to 13 %, and by under 4 s
 HIGHEST_TOTAL_MGY = gy_to_mgy(100.0)  # of air kerma; the highest that are published for one procedure are near 50 Gy
 HIGHEST_TOTAL_GYCM2 = 10_000.0
 _NAN = float("nan")
@@ -103,6 +104,7 @@ def _compare(work: Work, entry: Totals) -> None:
     _implausible(work, entry, where)
     if not events.any():
         return
+    _compare_time(work, entry, where, events)
     for column, total, name, unit, scale in (
         ("air_kerma_rp_mgy", entry.air_kerma_mgy, "air kerma", "Gy", mgy_to_gy(1.0)),
         ("kap_gycm2", entry.kap_gycm2, "KAP", "Gy.cm2", 1.0),
@@ -117,6 +119,19 @@ def _compare(work: Work, entry: Totals) -> None:
             f"{number(summed * scale)} {unit}{more}",
             "triggers use the larger",
         )
+
+
+def _compare_time(work: Work, entry: Totals, where: str, events: BoolArray) -> None:
+    """Fluoroscopy times are written in whole seconds or tenths of a minute, so they may differ by more than doses."""
+    fluoro = events & np.array([kind == "fluoroscopy" for kind in work.event_type], dtype=np.bool_)
+    total, summed = entry.fluoro_time_s, _summed(work.columns["irradiation_duration_s"], fluoro)
+    if not summed or np.isnan(total) or abs(total - summed) <= max(TIME_TOLERANCE * max(total, summed), TIME_S):
+        return
+    work.notes.warn(
+        f"total fluoroscopy time{where} in the file, {number(s_to_min(total))} min, differs from the sum over events, "
+        f"{number(s_to_min(summed))} min ({_compared(total, summed)})",
+        "triggers use the larger",
+    )
 
 
 def _compared(total: float, summed: float) -> str:
