@@ -99,7 +99,7 @@ def run(
         "placement": placement,
         "region": region,
         "offset_mm": _triple(offset),
-        "orientation": orientation and orientation.lower(),
+        "orientation": orientation,
         "pad_mm": pad,
         "profile": profile,
         "corrections": _corrections(corrections),
