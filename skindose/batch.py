@@ -89,7 +89,8 @@ def _with_copies(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     for outcome in outcomes:
         inputs = outcome.summary["inputs"] if outcome.summary else []
         others = sorted({seen[one["sha256"]] for one in inputs if one["sha256"] in seen})
-        seen.update({one["sha256"]: one["file"] for one in inputs})
+        for one in inputs:
+            seen.setdefault(one["sha256"], one["file"])
         note = f"has the same bytes as {', '.join(others)}: one procedure, not two"
         yield replace(outcome, notes=(*outcome.notes, note)) if others else outcome
 
@@ -182,7 +183,7 @@ def write_result(result: Result, folder: Path) -> tuple[str, ...]:
     files = render(result)
     _refuse_foreign(folder)
     replaced = _former(folder, {source.sha256 for source in result.procedure.inputs})
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    fresh = _beside(folder, "partial")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -230,11 +231,16 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
+def _beside(folder: Path, what: str) -> Path:
+    """A hidden neighbour of the folder; its name is short, since the folder's may be as long as the disk allows."""
+    return folder.with_name(f".{hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]}.{os.getpid()}.{what}")
+
+
 def _swap(fresh: Path, folder: Path) -> None:
     if not folder.exists():
         fresh.rename(folder)
         return
-    former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
+    former = _beside(folder, "former")
     shutil.rmtree(former, ignore_errors=True)
     folder.rename(former)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from skindose.errors import ExitCode, SettingsError, SkindoseError
 if TYPE_CHECKING:
     from skindose.batch import Outcome
     from skindose.config import Settings
+    from skindose.model import Events
+    from skindose.normalise import Check
 
 app = typer.Typer(
     name="skindose",
@@ -35,6 +38,9 @@ REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm
 
 def main() -> None:
     """Entry point; a traceback never reaches a user."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal or log that is not UTF-8 shows "?", never a traceback
     try:
         app()
     except SkindoseError as error:
@@ -124,7 +130,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         try:
             procedure = rdsr.read(path)
             events = normalise.normalise(procedure, settings)
-            checks = normalise.inspect(procedure, events)
+            checks = (*_shortfalls(events), *normalise.inspect(procedure, events))
         except SettingsError:
             raise
         except SkindoseError as error:
@@ -138,6 +144,17 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
     if as_json:
         _print_json(documents)
     sys.exit(int(code))
+
+
+def _shortfalls(events: Events) -> list[Check]:
+    """What makes the peak a lower bound already in the report itself."""
+    import numpy as np
+
+    from skindose import normalise, quantities
+
+    lacks = quantities.map_shortfall(events, quantities.totals_of(events), np.zeros(len(events), dtype=np.bool_))
+    reasons = lacks.reasons if len(events) else ()
+    return [normalise.Check("problem", "totals", reason, "the peak is only a lower bound") for reason in reasons]
 
 
 @app.command()
@@ -269,4 +286,4 @@ def _printable(text: str) -> str:
 
 
 def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))  # ASCII, whatever the terminal's encoding

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST_WARNINGS = 8
+_LEAST_WIDTH = 40  # a narrower one is no terminal, and a table would be unreadable in it
 _WIDTH_OF_FILES = 140  # characters, where the output goes to a file or a program
 
 
@@ -21,7 +22,8 @@ def console() -> Console:
     """A console on standard output; markup off, since text may come from a hostile file."""
     from rich.console import Console
 
-    wide = None if os.isatty(1) or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    told = os.environ.get("COLUMNS", "")
+    wide = None if os.isatty(1) else int(told) if told.isdecimal() and int(told) >= _LEAST_WIDTH else _WIDTH_OF_FILES
     return Console(markup=False, highlight=False, emoji=False, width=wide, soft_wrap=not os.isatty(1))
 
 

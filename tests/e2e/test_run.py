@@ -27,11 +27,12 @@ REAL = (
 FILES = {"result.json", "dosemap.vtp", "events.csv", "report.html"}
 
 
-def skindose(*arguments, cwd=None, preexec_fn=None):
+def skindose(*arguments, cwd=None, preexec_fn=None, **variables):
     """Run the program in its own process; returns exit code, standard output, standard error."""
     command = [sys.executable, "-c", "from skindose.cli import main; main()", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "phantoms")]), "COLUMNS": "140"}
+    environment |= variables
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=600, preexec_fn=preexec_fn
     )
@@ -236,6 +237,28 @@ def test_merging_files_of_two_studies_gives_two_results_and_says_so(rdsr_folder,
     assert (code, stderr) == (0, "")
     assert stdout.count("these files are of 2 studies, which are not added up") == 2
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "0"}])
+def test_a_log_that_is_not_utf_8_or_has_no_width_is_written_nevertheless(rdsr_folder, tmp_path, variables):
+    source = tmp_path / "Jos\u00e9.dcm"
+    shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", source)
+    plain = ("--phantom", "plane", "--out", tmp_path / "out")
+    code, stdout, _ = skindose("run", source, *plain, **variables)
+    assert code == 0
+    assert "Peak skin dose" in stdout
+    code, stdout, _ = skindose("run", source, *plain, "--json", **variables)
+    assert json.loads(stdout)[0]["file"] == source.name
+    assert skindose("run", tmp_path / "\u00e9.dcm", *plain, **variables)[0] == 1
+
+
+@pytest.mark.shared
+def test_a_name_as_long_as_the_disk_allows(rdsr_folder, tmp_path):
+    source = tmp_path / ("x" * 251 + ".dcm")
+    shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", source)
+    assert skindose("run", source, "--phantom", "plane", "--out", tmp_path / "out")[0] == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x" * 251]
 
 
 def one_line(stderr, name):
