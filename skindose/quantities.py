@@ -120,11 +120,15 @@ def _uncovered(unknown: BoolArray, total: Mapping[str, Any], words: str) -> Shor
 def _slip(events: Events, totals: Mapping[str, Any]) -> Shortfall:
     """Ka,r that is too low for its KAP: even the largest field would have needed more.
 
-    Totals that bear out the sum of Ka,r and give a possible field show that it is the events' KAP that is wrong.
+    A total of Ka,r that is not below the sum and gives a possible field with the total KAP covers it: the events' KAP
+    is wrong, or their Ka,r and the total says by how much.
     """
-    kap_total, kerma_total = (totals[name]["together"]["reported"] for name in ("kap_gycm2", "air_kerma_mgy"))
-    borne_out = kap_total and kerma_total and not excess(kerma_total, events.air_kerma_rp_mgy)
-    if borne_out and kap_total / units.mgy_to_gy(kerma_total) <= FIELD_AREAS_CM2[1]:
+    (kap_total, kap_sum), (kerma_total, kerma_sum) = (
+        (totals[name]["together"]["reported"], totals[name]["together"]["summed"] or 0.0)
+        for name in ("kap_gycm2", "air_kerma_mgy")
+    )
+    covered = kerma_total and kerma_total >= (1 - SLIP) * kerma_sum
+    if covered and (kap_total or kap_sum) / units.mgy_to_gy(kerma_total) <= FIELD_AREAS_CM2[1]:
         return Shortfall()
     kerma, kap = np.nan_to_num(events.air_kerma_rp_mgy), np.nan_to_num(events.kap_gycm2)
     least = units.gy_to_mgy(1.0) / FIELD_AREAS_CM2[1] * kap
@@ -133,10 +137,14 @@ def _slip(events: Events, totals: Mapping[str, Any]) -> Shortfall:
         return Shortfall()
     area = float(kap[low].sum()) / units.mgy_to_gy(float(kerma[low].sum()))
     reason = (
-        f"KAP / Ka,r of {int(low.sum())} of {len(kap)} events is {area:.0f} cm2, no possible field: their air kerma "
+        f"KAP / Ka,r of {int(low.sum())} of {len(kap)} events is {_area(area)} cm2, no possible field: their air kerma "
         "may be far too low (a wrong unit?)"
     )
     return Shortfall(np.inf, (reason,))
+
+
+def _area(area_cm2: float) -> str:
+    return f"{area_cm2:.0f}" if area_cm2 < 1e7 else f"{area_cm2:.0e}"
 
 
 def map_shortfall(events: Events, totals: Mapping[str, Any], unlit: BoolArray) -> Shortfall:
@@ -235,7 +243,7 @@ def quantities(events: Events, totals: Mapping[str, Any], psd: Quantity) -> dict
 
 def _quantity(value: float | None, unit: str, note: str, tolerance: float, lacks: Shortfall) -> Quantity:
     if value is None:
-        return Quantity(None, unit, reason="neither a total nor events report it")
+        return Quantity(None, unit, reason="neither a total nor events report a usable number")
     at_most = np.inf if lacks.reasons else None  # what a sum lacks is known to nobody, or it would be in it
     return Quantity(value, unit, note=note, tolerance=tolerance, at_most=at_most, lacks="; ".join(lacks.reasons))
 

@@ -7,6 +7,7 @@ import skindose
 from skindose import rdsr
 from skindose.quantities import LARGEST_SCATTER_FACTOR, LEAST_SKIN_DISTANCE_MM
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, data_set, to_bytes
+from skindose.report.page import html
 from skindose.report.summary import summary
 from tests.close import close
 from tests.rdsr.build import encoded
@@ -67,6 +68,19 @@ def test_events_in_a_unit_too_small_never_say_no_for_the_peak():
     assert "6 Gy" in psd.reason
     assert "Do not use the peak" in result.warnings[0]
     assert psd.value < 0.1
+    assert kar.note == "reported total, the larger of two"  # the total covers what the events lack
+    bound = result.dosemap.peak.skin_dose_mgy + 5994.0 * FACTOR
+    close(result.peak_upper_bound_mgy, bound, rtol=1e-9, because="6 Gy less the 6 mGy of the map")
+
+
+def test_a_page_of_a_lower_bound_says_no_none():
+    page = html(rewritten(in_unit("mGy", KERMA), HIGH)).decode()
+    assert "The peak is only a lower bound" in page
+    assert "A1 or higher" in page
+    assert page.count("<dd>not known</dd>") == 4  # skin with at least 2, 3, 5, 10 Gy
+    whole = html(computed({})).decode()
+    assert "only a lower bound" not in whole
+    assert whole.count("<dd>none</dd>") == 4
 
 
 def test_totals_in_a_unit_too_small_change_nothing_for_the_rules():

@@ -97,8 +97,8 @@ def _headline(facts: Facts) -> Rows:
     rows = []
     if peak:
         rows.append(("What", f"highest mean over 1 cm² of skin, dose to {facts['dose_medium'].replace('-', ' ')}"))
-        if peak["interval_95_mgy"]:
-            rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
+        interval = peak["interval_95_mgy"]
+        rows.append(("95 % interval", format_interval_mgy(*interval) if interval else "not known"))
         rows.append(("Where", words(peak["region"])))
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     if facts["peak_upper_bound_mgy"] is not None:
@@ -110,11 +110,21 @@ def _headline(facts: Facts) -> Rows:
 
 def _areas(facts: Facts) -> Rows:
     above = {row["level_gy"]: row["area_cm2"] for row in facts["area_above"]}
-    return [(f"{level} Gy", _area(above[level])) for level in _HEADLINE_LEVELS_GY]
+    return [(f"{level} Gy", _area(above[level], _may_reach(facts, level))) for level in _HEADLINE_LEVELS_GY]
 
 
-def _area(area_cm2: float | None) -> str:
-    return "none" if area_cm2 == 0 else format_quantity(area_cm2, "cm2")
+def _may_reach(facts: Facts, level_gy: float) -> bool:
+    """Whether the map lacks air kerma that could bring the peak to this level."""
+    if not facts["peak"] or not facts["peak"]["lower_bound_reason"]:
+        return False
+    bound = facts["peak_upper_bound_mgy"]
+    return bound is None or mgy_to_gy(bound) >= level_gy
+
+
+def _area(area_cm2: float | None, more: bool) -> str:
+    if area_cm2 == 0:
+        return "not known" if more else "none"
+    return ("\u2265 " if more else "") + format_quantity(area_cm2, "cm2")
 
 
 def _reaction(facts: Facts) -> dict[str, Any] | None:
@@ -122,6 +132,9 @@ def _reaction(facts: Facts) -> dict[str, Any] | None:
     if not facts["peak"]:
         return None
     found = band(mgy_to_gy(facts["peak"]["skin_dose_mgy"]))
+    if found.high_gy is not None and _may_reach(facts, found.high_gy):
+        text = "The peak is only a lower bound: what to expect cannot be said."
+        return {"name": f"{found.name} or higher", "doses": "", "periods": (), "caveat": text}
     doses = f"over {found.low_gy:g} Gy" if found.high_gy is None else f"{found.low_gy:g} to {found.high_gy:g} Gy"
     periods = (
         ("before 2 weeks", found.prompt),
