@@ -31,6 +31,7 @@ from skindose.model import (
 from skindose.quantities import (
     EXCLUDED,
     bound_words,
+    dose_words,
     larger,
     lower_bound_warning,
     map_shortfall,
@@ -170,7 +171,8 @@ def _missing(unlit: BoolArray) -> tuple[str, ...]:
     if not lost:
         return ()
     shown = ", ".join(map(str, lost[:10])) + (" ..." if len(lost) > 10 else "")
-    return (f"The beam of {len(lost)} events does not meet the body where it was placed (events {shown}).",)
+    beams = "The beam of 1 event does" if len(lost) == 1 else f"The beams of {len(lost)} events do"
+    return (f"{beams} not meet the body where it was placed (in time order: {shown}).",)
 
 
 def _why_no_map(events: Events) -> str:
@@ -240,7 +242,7 @@ def _psd(result: Result) -> Quantity:
     return Quantity(
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
-        note=f"without the {units.mgy_to_gy(float(kerma)):.3g} Gy of air kerma {EXCLUDED}" if kerma else "",
+        note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
         tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(result.peak_lacks),

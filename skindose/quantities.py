@@ -143,6 +143,19 @@ def _slip(events: Events, totals: Mapping[str, Any]) -> Shortfall:
     return Shortfall(np.inf, (reason,))
 
 
+def _events(count: int) -> str:
+    return f"{count} event" + ("" if count == 1 else "s")
+
+
+def dose_words(dose_mgy: float) -> str:
+    """An air kerma or dose in a sentence: in Gy from 1 Gy, else in mGy.
+
+    >>> dose_words(7689.0), dose_words(0.0023)
+    ('7.689 Gy', '0.0023 mGy')
+    """
+    return f"{units.mgy_to_gy(dose_mgy):.4g} Gy" if dose_mgy >= units.gy_to_mgy(1.0) else f"{dose_mgy:.3g} mGy"
+
+
 def _area(area_cm2: float) -> str:
     return f"{area_cm2:.0f}" if area_cm2 < 1e7 else f"{area_cm2:.0e}"
 
@@ -156,12 +169,12 @@ def map_shortfall(events: Events, totals: Mapping[str, Any], unlit: BoolArray) -
     left_out = ~events.mapped & np.array([reason != EXCLUDED for reason in events.unmapped_reason], dtype=np.bool_)
     found = Shortfall()
     for lost, words in (
-        (left_out & (kerma > 0), "{0} events with {1:.3g} Gy are not on the map"),
-        (unlit & (kerma > 0), "the beams of {0} events with {1:.3g} Gy do not meet the body where it was placed"),
+        (left_out & (kerma > 0), "not on the map: {} with {}"),
+        (unlit & (kerma > 0), "beams that do not meet the body where it was placed: {} with {}"),
     ):
         if lost.any():
             missing = float(kerma[lost].sum())
-            found += Shortfall(missing, (words.format(int(lost.sum()), units.mgy_to_gy(missing)),))
+            found += Shortfall(missing, (words.format(_events(int(lost.sum())), dose_words(missing)),))
     return found + _total_beyond_sum(events, totals) + sum_shortfall(events, totals)
 
 
@@ -172,8 +185,7 @@ def _total_beyond_sum(events: Events, totals: Mapping[str, Any]) -> Shortfall:
         return Shortfall()
     absurd = summed + beyond > HIGHEST_TOTAL_MGY
     remark = ", more than any procedure has (a wrong unit?)" if absurd else ""
-    reported_gy, summed_gy = units.mgy_to_gy(summed + beyond), units.mgy_to_gy(summed)
-    words = f"the report's total is {reported_gy:.4g} Gy{remark}, its events add up to {summed_gy:.4g} Gy"
+    words = f"the report's total is {dose_words(summed + beyond)}{remark}, its events add up to {dose_words(summed)}"
     return Shortfall(np.inf if absurd else beyond, (words,))
 
 
@@ -205,7 +217,7 @@ def lower_bound_warning(reasons: tuple[str, ...], fraction: float | None, at_mos
     """One sentence for people: the peak is a lower bound, why, and how far it can be off."""
     if not reasons:
         return ""
-    most = "" if at_most_mgy is None else f" It is at most {units.mgy_to_gy(at_most_mgy):.3g} Gy."
+    most = "" if at_most_mgy is None else f" It is at most {dose_words(at_most_mgy)}."
     text = f"The peak skin dose is only a lower bound: {'; '.join(reasons)}.{most}"
     if fraction is not None and fraction < UNUSABLE_BELOW:
         text += (

@@ -134,13 +134,13 @@ def test_missing_kerma_is_judged_by_the_most_that_it_can_do_to_the_skin(factor, 
 def test_an_event_without_a_place_counts_to_the_bound():
     lost = {"air_kerma_rp_mgy": 1000.0, "reference_point": "26.0 cm Chamber Patient Distance"}
     result = computed({}, {**lost, "distance_source_to_reference_point_mm": 260.0})
-    assert "1 events with 1 Gy are not on the map" in " ".join(result.peak_lacks)
+    assert "not on the map: 1 event with 1 Gy" in " ".join(result.peak_lacks)
     assert finding(result, "psd", "ncrp-168.first").fired is None
 
 
 def test_a_beam_that_misses_the_body_counts_to_the_bound():
     result = computed({}, {"air_kerma_rp_mgy": 1000.0, "kap_gycm2": 100.0, "table_lateral_position_mm": 4000.0})
-    assert "do not meet the body" in " ".join(result.peak_lacks)
+    assert "that do not meet the body where it was placed: 1 event with 1 Gy" in " ".join(result.peak_lacks)
     psd = finding(result, "psd", "ncrp-168.first")
     assert psd.fired is None
     close(result.peak_upper_bound_mgy - result.dosemap.peak.skin_dose_mgy, 1000.0 * FACTOR, rtol=1e-9,
