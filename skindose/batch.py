@@ -63,13 +63,16 @@ def _done(planned: list[_Job], jobs: int) -> Iterator[Outcome]:
     if jobs <= 1 or len(planned) <= 1:
         yield from map(_do, planned)
         return
-    with ProcessPoolExecutor(max_workers=min(jobs, len(planned))) as pool:
+    pool = ProcessPoolExecutor(max_workers=min(jobs, len(planned)))
+    try:
         futures = {pool.submit(_do, job): job for job in planned}
         for future in as_completed(futures):
             try:
                 yield future.result()
             except Exception as error:  # a worker that was killed must not take the other files with it
                 yield Outcome(futures[future].paths[0].name, error=_unforeseen(error))
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops the program does not wait for the files not yet begun
 
 
 def _make_out(out: Path) -> None:
@@ -148,7 +151,7 @@ def _short_digest(path: Path) -> str:
 
 
 def _do(job: _Job) -> Outcome:
-    name = ", ".join(path.name for path in job.paths)
+    name = ", ".join(path.name or str(path) for path in job.paths)
     try:
         result = compute(_read(job.paths), job.settings)
         replaced = write_result(result, job.folder)
@@ -198,6 +201,9 @@ def write_result(result: Result, folder: Path) -> tuple[str, ...]:
         raise OutputError(
             f"cannot write the result: {_reason(error)}", folder.name, "Free space or choose another --out."
         ) from None
+    except KeyboardInterrupt:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     return replaced
 
 
@@ -245,8 +251,9 @@ def _swap(fresh: Path, folder: Path) -> None:
     folder.rename(former)
     try:
         fresh.rename(folder)
-    except OSError:
-        former.rename(folder)
+    except (OSError, KeyboardInterrupt):
+        if not folder.exists():
+            former.rename(folder)
         raise
     shutil.rmtree(former, ignore_errors=True)
 

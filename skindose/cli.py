@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +39,7 @@ REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm
 
 def main() -> None:
     """Entry point; a traceback never reaches a user."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clean up, leave no worker behind
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal or log that is not UTF-8 shows "?", never a traceback
@@ -134,8 +136,9 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         except SettingsError:
             raise
         except SkindoseError as error:
-            _complain(error.at(path.name))
-            documents.append({"file": path.name, "error": str(error.at(path.name))})
+            error = error.at(path.name or str(path))
+            _complain(error)
+            documents.append({"file": path.name, "error": str(error)})
             code = ExitCode.SOME_FAILED
             continue
         documents.append({"file": path.name, "checks": normalise.to_dict(checks)})

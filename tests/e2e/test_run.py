@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,29 @@ def test_a_name_as_long_as_the_disk_allows(rdsr_folder, tmp_path):
     shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", source)
     assert skindose("run", source, "--phantom", "plane", "--out", tmp_path / "out")[0] == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["x" * 251]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_is_stopped_leaves_nothing_half_written_and_begins_no_other_file(rdsr_folder, tmp_path, jobs):
+    files = []
+    for number in range(40):
+        files.append(tmp_path / f"{number}.dcm")
+        shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", files[-1])
+    out = tmp_path / "out"
+    code = "from skindose.cli import main; main()"
+    command = [sys.executable, "-c", code, "run", *map(str, files), "--out", str(out), "--jobs", str(jobs)]
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join([str(root), str(root / "phantoms")])
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    while not (out.is_dir() and any(out.glob("[0-9]*/result.json"))):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(60) == 130
+    left = [path.name for path in out.iterdir()]
+    assert 1 <= len(left) < len(files)
+    assert not [name for name in left if name.startswith(".")]
 
 
 def one_line(stderr, name):
