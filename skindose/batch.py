@@ -161,7 +161,11 @@ def _do(job: _Job) -> Outcome:
         return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
     except Exception as error:  # a traceback never reaches a user, and the other files go on
         return Outcome(name, error=_unforeseen(error).at(name))
-    return Outcome(name, job.folder, summary(result), notes=(*job.notes, *replaced))
+    copies = len(job.paths) - len(result.procedure.inputs)
+    told = (
+        (f"{copies} of the {len(job.paths)} files are copies of another (same bytes), counted once",) if copies else ()
+    )
+    return Outcome(name, job.folder, summary(result), notes=(*job.notes, *told, *replaced))
 
 
 def _read(paths: tuple[Path, ...]) -> Procedure:

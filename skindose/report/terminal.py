@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
+from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, s_to_min
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
         fired = {True: "FIRED", False: "no", None: "not evaluable"}[trigger["fired"]]
         table.add_row(
             trigger["rule"],
-            trigger["quantity"],
+            _words(trigger),
             _amount(trigger["value"], trigger["unit"]),
             _amount(trigger["level"], trigger["unit"]),
             fired,
@@ -167,9 +168,19 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
     return table
 
 
+def _words(trigger: Mapping[str, Any]) -> str:
+    """The quantity of a finding in words: "psd" is "peak skin dose"."""
+    kind = QUANTITIES.get(trigger["quantity"])
+    return kind.words if kind else str(trigger["quantity"])
+
+
 def _open_reasons(summary: Mapping[str, Any]) -> list[str]:
     """Why rules could not be evaluated, each reason once with its quantity."""
-    found = (f"{one['quantity']}: {one['reason']}" for one in summary["triggers"] if one["fired"] is None)
+    found = (
+        f"{_words(one)}: {one['reason'].removeprefix(_words(one)).lstrip()}"
+        for one in summary["triggers"]
+        if one["fired"] is None
+    )
     return list(dict.fromkeys(found))
 
 
@@ -181,7 +192,7 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _trigger_words(trigger: Mapping[str, Any]) -> str:
     value, level = (_amount(trigger[key], trigger["unit"]) for key in ("value", "level"))
-    return f"FIRED {trigger['rule']}: {trigger['quantity']} {value}, level {level}"
+    return f"FIRED {trigger['rule']}: {_words(trigger)} {value}, level {level}"
 
 
 def _print_list(out: Console, title: str, lines: Sequence[str]) -> None:
