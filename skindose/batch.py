@@ -43,6 +43,7 @@ class _Job:
     folder: Path
     settings: Settings
     notes: tuple[str, ...] = ()
+    unread: int = 0  # files of a merge that could not be read and may have belonged to this study
 
 
 def run_files(
@@ -111,7 +112,8 @@ def _plan(files: list[Path], out: Path, settings: Settings, merge: bool) -> tupl
     for stem, group in zip(stems, groups, strict=True):
         folder = out / (stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}")
         copies[folder] += max(given[path.absolute()] for path in group)
-        jobs[folder] = _Job(group, folder, settings, notes)  # the same bytes under the same name are one input
+        # The same bytes under the same name are one input.
+        jobs[folder] = _Job(group, folder, settings, notes, len(failed))
     planned = [replace(job, notes=(*_repeated(copies[folder]), *job.notes)) for folder, job in jobs.items()]
     return planned, failed
 
@@ -153,7 +155,7 @@ def _short_digest(path: Path) -> str:
 def _do(job: _Job) -> Outcome:
     name = ", ".join(path.name or str(path) for path in job.paths)
     try:
-        result = compute(_read(job.paths), job.settings)
+        result = compute(_read(job), job.settings)
         replaced = write_result(result, job.folder)
     except SkindoseError as error:
         return Outcome(name, error=error.at(name))
@@ -168,9 +170,15 @@ def _do(job: _Job) -> Outcome:
     return Outcome(name, job.folder, summary(result), notes=(*job.notes, *told, *replaced))
 
 
-def _read(paths: tuple[Path, ...]) -> Procedure:
-    procedures = [rdsr.read(path) for path in paths]
-    return procedures[0] if len(procedures) == 1 else rdsr.merge(procedures)[0]
+def _read(job: _Job) -> Procedure:
+    procedures = [rdsr.read(path) for path in job.paths]
+    joined = procedures[0] if len(procedures) == 1 else rdsr.merge(procedures)[0]
+    if not job.unread:
+        return joined
+    lacks = (
+        f"{job.unread} of the files to be merged could not be read: if they are of this study, its dose is incomplete."
+    )
+    return replace(joined, warnings=(lacks, *joined.warnings))
 
 
 def _unforeseen(error: BaseException) -> SkindoseError:

@@ -285,6 +285,18 @@ def test_a_run_that_is_stopped_leaves_nothing_half_written_and_begins_no_other_f
     assert not [name for name in left if name.startswith(".")]
 
 
+@pytest.mark.shared
+def test_a_part_of_a_merge_that_cannot_be_read_is_told_in_the_result(rdsr_folder, tmp_path):
+    good = rdsr_folder / "siemens_axiom_artis.dcm"
+    (tmp_path / "part2.dcm").write_bytes(good.read_bytes()[:60_000])
+    code, _, stderr = skindose(
+        "run", good, tmp_path / "part2.dcm", "--merge", "--phantom", "plane", "--out", tmp_path / "o"
+    )
+    assert code == 1
+    assert one_line(stderr, "part2.dcm")
+    assert any("its dose is incomplete" in text for text in load(tmp_path / "o" / good.stem)["warnings"])
+
+
 def one_line(stderr, name):
     lines = [line for line in stderr.splitlines() if line.strip()]
     assert len(lines) == 1, stderr
