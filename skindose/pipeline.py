@@ -31,6 +31,7 @@ from skindose.model import (
 from skindose.quantities import (
     EXCLUDED,
     bound_words,
+    contradiction,
     dose_words,
     larger,
     lower_bound_warning,
@@ -64,7 +65,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         excluded=excluded,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
-        warnings=(*procedure.warnings, *events.warnings),
+        warnings=(*filter(None, [contradiction(totals)]), *procedure.warnings, *events.warnings),
     )
     result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
     findings = triggers.evaluate(rules, quantities(events, totals, _psd(result)), _context(result))

@@ -227,6 +227,17 @@ def lower_bound_warning(reasons: tuple[str, ...], fraction: float | None, at_mos
     return text
 
 
+def contradiction(totals: Mapping[str, Any]) -> str:
+    """What to say where the events' air kerma is far beyond the report's own total; "" where it is not."""
+    reported, summed = (totals["air_kerma_mgy"]["together"][key] for key in ("reported", "summed"))
+    if not reported or not summed or summed * UNUSABLE_BELOW <= reported:
+        return ""
+    return (
+        f"The events add up to {dose_words(summed)}, the report's own total is {dose_words(reported)}: a wrong unit in "
+        "the file or events of another report. The larger counts here; the peak may be far too high."
+    )
+
+
 # --- Quantities
 
 

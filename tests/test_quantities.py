@@ -208,3 +208,10 @@ def test_air_kerma_that_was_reckoned_makes_the_interval_wider():
     assert got[1] > told.peak_interval_mgy[1] / told.dosemap.peak.skin_dose_mgy
     assert any("widened to 41 %" in text for text in reckoned.assumptions)
     assert finding(reckoned, "kar").fired is False
+
+
+def test_events_far_beyond_the_report_s_own_total_are_told_first():
+    result = computed({}, total_factor=1e-3)
+    assert result.warnings[0].startswith("The events add up to 100 mGy, the report's own total is 0.1 mGy")
+    assert "The report contradicts itself" in html(result).decode()
+    assert "contradicts itself" not in html(computed({}, total_factor=0.6)).decode()

@@ -35,6 +35,9 @@ def read_totals(work: Work) -> tuple[Totals, ...]:
     totals = tuple(entry for entry in (together, *found.values()) if entry is not None)
     for entry in found.values() or totals:
         _compare(work, entry)
+    everything = np.ones(len(work), dtype=np.bool_)
+    kerma, kap = (_summed(work.columns[name], everything) for name in ("air_kerma_rp_mgy", "kap_gycm2"))
+    _implausible(work, Totals("together", kerma, kap, _NAN), "sum of the events' {}")
     _calibration(work)
     return totals
 
@@ -101,7 +104,7 @@ def _compare(work: Work, entry: Totals) -> None:
     """
     events = _events_of(work, entry.plane)
     where = "" if entry.plane == "together" else f" of plane {entry.plane}"
-    _implausible(work, entry, where)
+    _implausible(work, entry, f"total {{}}{where} in the file")
     if not events.any():
         return
     _compare_time(work, entry, where, events)
@@ -141,13 +144,13 @@ def _compared(total: float, summed: float) -> str:
     return f"{total / summed - 1:+.0%}".replace("%", " %")
 
 
-def _implausible(work: Work, entry: Totals, where: str) -> None:
+def _implausible(work: Work, entry: Totals, words: str) -> None:
     for total, highest, name, unit, scale in (
         (entry.air_kerma_mgy, HIGHEST_TOTAL_MGY, "air kerma", "Gy", mgy_to_gy(1.0)),
         (entry.kap_gycm2, HIGHEST_TOTAL_GYCM2, "KAP", "Gy.cm2", 1.0),
     ):
         if total > highest:
-            what = f"total {name}{where} in the file, {number(total * scale)} {unit}, is more than any procedure has"
+            what = f"{words.format(name)}, {number(total * scale)} {unit}, is more than any procedure has"
             work.notes.warn(what, "a wrong unit? triggers use it nevertheless")
 
 

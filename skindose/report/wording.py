@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skindose.quantities import UNUSABLE_BELOW
+from skindose.quantities import contradiction
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
@@ -66,7 +66,8 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
     elif facts["peak"]["lower_bound_reason"]:
         why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map, the areas and the intervals."
         banners.append(("strong", "The peak is only a lower bound:", why))
-    banners += _contradiction(facts["totals"]["air_kerma_mgy"]["together"])
+    if text := contradiction(facts["totals"]):
+        banners.append(("strong", "The report contradicts itself.", text))
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
@@ -75,18 +76,6 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
         )
         banners.append(("", "Not commissioned.", text))
     return banners
-
-
-def _contradiction(kerma: Facts) -> list[tuple[str, str, str]]:
-    """Events whose air kerma is far beyond the report's own total: the peak may be far too high."""
-    reported, summed = kerma["reported"], kerma["summed"]
-    if not reported or not summed or summed * UNUSABLE_BELOW <= reported:
-        return []
-    text = (
-        f"The events add up to {format_dose_mgy(summed)}, the report's own total is {format_dose_mgy(reported)}: a "
-        "wrong unit in the file or events of another report. The larger counts here; the peak may be far too high."
-    )
-    return [("strong", "The report contradicts itself:", text)]
 
 
 # --- Headline

@@ -123,3 +123,9 @@ def test_short_fluoroscopy_times_may_differ_by_their_rounding():
 def test_a_total_that_no_procedure_has_is_told():
     events = normalise(procedure(totals=(totals(150.0, 2.0),)))
     assert len(sentences(events, "more than any procedure has")) == 2
+
+
+def test_a_sum_that_no_procedure_has_is_told():
+    events = normalise(procedure(*(event(number, dose_rp=60.0, dose_area_product=0.06) for number in (1, 2))))
+    (sentence,) = sentences(events, "more than any procedure has")
+    assert "sum of the events' air kerma, 120 Gy" in sentence
