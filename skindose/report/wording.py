@@ -64,7 +64,7 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
         banners.append(("strong", name, why))
     elif facts["peak"]["lower_bound_reason"]:
-        why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map, the areas and the intervals."
+        why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map and the areas."
         banners.append(("strong", "The peak is only a lower bound:", why))
     if text := contradiction(facts["totals"]):
         banners.append(("strong", "The report contradicts itself.", text))
