@@ -99,13 +99,14 @@ def once_each(events: Sequence[Item], warnings: list[str]) -> tuple[Item, ...]:
 
 
 def _by_start(group: list[Item]) -> list[list[Item]]:
-    """Events of one UID, parted by their start (to the second); one without a start goes with the first."""
-    starts = [_start(event) for event in group]
-    known = list(dict.fromkeys(filter(None, starts)))
-    if len(known) < 2:
-        return [group]
-    pairs = [(start or known[0], event) for start, event in zip(starts, group, strict=True)]
-    return [[event for own, event in pairs if own == start] for start in known]
+    """Events of one UID, parted by their start as exactly as both tell it; one without a start goes with the first."""
+    parts: dict[str, list[Item]] = {}
+    for event in sorted(group, key=lambda event: -len(_start(event))):
+        start = _start(event)
+        parts.setdefault(next((known for known in parts if known.startswith(start)), start), []).append(event)
+    order = {id(event): place for place, event in enumerate(group)}
+    parted = [sorted(part, key=lambda event: order[id(event)]) for part in parts.values()]
+    return sorted(parted, key=lambda part: order[id(part[0])])
 
 
 def _start(event: Item) -> str:

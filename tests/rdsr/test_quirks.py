@@ -254,5 +254,6 @@ def test_one_uid_on_events_of_different_start_loses_no_dose():
 
 
 def test_a_start_that_is_missing_or_more_exact_is_no_other_event():
-    found = procedure(event(1, started("20260101080000")), event(1, started("20260101080000.50")), event(1))
+    starts = started("20260101080000"), started("20260101080000.50"), started("202601010800")
+    found = procedure(*(event(1, start) for start in starts), event(1))
     assert len(found.events) == 1
