@@ -197,7 +197,7 @@ def write_result(result: Result, folder: Path) -> tuple[str, ...]:
     """
     files = render(result)
     _refuse_foreign(folder)
-    replaced = _former(folder, {source.sha256 for source in result.procedure.inputs})
+    replaced = _former(folder, result.procedure)
     fresh = _beside(folder, "partial")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -219,19 +219,20 @@ def write_result(result: Result, folder: Path) -> tuple[str, ...]:
     return replaced
 
 
-def _former(folder: Path, digests: set[str]) -> tuple[str, ...]:
+def _former(folder: Path, procedure: Procedure) -> tuple[str, ...]:
     """What a result in this folder was of, in words."""
     try:
         former = json.loads((folder / "result.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        digests, study = {one["sha256"] for one in former["inputs"]}, former["procedure"]["study_instance_uid"]
+    except FileNotFoundError:
         return ()
-    try:
-        same = {one["sha256"] for one in former["inputs"]} <= digests
-    except (KeyError, TypeError):
-        same = True  # of a version that did not say
-    if same:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return ("replaced what was in this folder",)
+    if digests <= {source.sha256 for source in procedure.inputs}:
         return ("replaced the former result in this folder",)
-    return ("replaced the result of ANOTHER file that had this name: give each procedure its own --out or file name",)
+    if study and study == procedure.header.study_instance_uid:
+        return ("replaced the result of another report of the same study",)
+    return ("replaced the result of ANOTHER procedure whose file had this name: give each its own name or --out",)
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -228,7 +228,7 @@ def test_what_happened_to_files_and_folders_is_said(rdsr_folder, tmp_path):
     assert "replaced" not in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
     assert "replaced the former result" in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
     document = json.loads(skindose("run", tmp_path / "b" / "case.dcm", *plain, "--json")[1])
-    assert "ANOTHER file" in " ".join(document[0]["notes"])
+    assert "ANOTHER procedure" in " ".join(document[0]["notes"])
 
 
 @pytest.mark.shared
