@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ from skindose.report.summary import summary
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input (or of one study's inputs): its folder and summary, or the error."""
+    """What became of one input (or of one study's inputs): its folder and summary, or the error.
+
+    notes   what the caller should know of the files and the folder: copies, a former result that was replaced
+    """
 
     name: str
     folder: Path | None = None
     summary: dict[str, Any] | None = None
     error: SkindoseError | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class _Job:
     paths: tuple[Path, ...]
     folder: Path
     settings: Settings
+    notes: tuple[str, ...] = ()
+    unread: int = 0  # files of a merge that could not be read and may have belonged to this study
 
 
 def run_files(
@@ -48,18 +55,25 @@ def run_files(
     raises   OutputError when `out` itself cannot be made or written
     """
     _make_out(out)
-    planned, failed = _plan(_unique(files), out, settings, merge)
+    planned, failed = _plan(list(files), out, settings, merge)
     yield from failed
+    yield from _with_copies(_done(planned, jobs))
+
+
+def _done(planned: list[_Job], jobs: int) -> Iterator[Outcome]:
     if jobs <= 1 or len(planned) <= 1:
         yield from map(_do, planned)
         return
-    with ProcessPoolExecutor(max_workers=min(jobs, len(planned))) as pool:
+    pool = ProcessPoolExecutor(max_workers=min(jobs, len(planned)))
+    try:
         futures = {pool.submit(_do, job): job for job in planned}
         for future in as_completed(futures):
             try:
                 yield future.result()
             except Exception as error:  # a worker that was killed must not take the other files with it
                 yield Outcome(futures[future].paths[0].name, error=_unforeseen(error))
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops the program does not wait for the files not yet begun
 
 
 def _make_out(out: Path) -> None:
@@ -73,20 +87,43 @@ def _make_out(out: Path) -> None:
         raise OutputError("the output folder cannot be written", str(out), "Choose another --out or mend its rights.")
 
 
-def _unique(files: Sequence[Path]) -> list[Path]:
-    return list({path.absolute(): path for path in files}.values())
+def _with_copies(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Each outcome, with a note where another file of this call has the same bytes: its dose must not count twice."""
+    seen: dict[str, str] = {}
+    for outcome in outcomes:
+        inputs = outcome.summary["inputs"] if outcome.summary else []
+        others = sorted({seen[one["sha256"]] for one in inputs if one["sha256"] in seen})
+        for one in inputs:
+            seen.setdefault(one["sha256"], one["file"])
+        note = f"has the same bytes as {', '.join(others)}: one procedure, not two"
+        yield replace(outcome, notes=(*outcome.notes, note)) if others else outcome
 
 
 def _plan(files: list[Path], out: Path, settings: Settings, merge: bool) -> tuple[list[_Job], list[Outcome]]:
     """Which files make which folder. Merging has to read the files once to know their study."""
-    groups, failed = _studies(files) if merge else ([(path,) for path in files], [])
+    given = Counter(path.absolute() for path in files)
+    unique = list({path.absolute(): path for path in files}.values())
+    groups, failed = _studies(unique) if merge else ([(path,) for path in unique], [])
+    notes = _apart(len(groups)) if merge and len(groups) > 1 else ()
     stems = [_stem(group[0]) for group in groups]
     count = Counter(stem.casefold() for stem in stems)
     jobs: dict[Path, _Job] = {}
+    copies: Counter[Path] = Counter()
     for stem, group in zip(stems, groups, strict=True):
-        name = stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}"
-        jobs[out / name] = _Job(group, out / name, settings)  # the same bytes under the same name are one input
-    return list(jobs.values()), failed
+        folder = out / (stem if count[stem.casefold()] == 1 else f"{stem}-{_short_digest(group[0])}")
+        copies[folder] += max(given[path.absolute()] for path in group)
+        # The same bytes under the same name are one input.
+        jobs[folder] = _Job(group, folder, settings, notes, len(failed))
+    planned = [replace(job, notes=(*_repeated(copies[folder]), *job.notes)) for folder, job in jobs.items()]
+    return planned, failed
+
+
+def _apart(studies: int) -> tuple[str, ...]:
+    return (f"--merge joins files of one study only; these files are of {studies} studies, which are not added up",)
+
+
+def _repeated(times: int) -> tuple[str, ...]:
+    return (f"given {times} times (same name, same bytes), processed once",) if times > 1 else ()
 
 
 def _studies(files: list[Path]) -> tuple[list[tuple[Path, ...]], list[Outcome]]:
@@ -116,22 +153,32 @@ def _short_digest(path: Path) -> str:
 
 
 def _do(job: _Job) -> Outcome:
-    name = ", ".join(path.name for path in job.paths)
+    name = ", ".join(path.name or str(path) for path in job.paths)
     try:
-        result = compute(_read(job.paths), job.settings)
-        write_result(result, job.folder)
+        result = compute(_read(job), job.settings)
+        replaced = write_result(result, job.folder)
     except SkindoseError as error:
         return Outcome(name, error=error.at(name))
     except MemoryError:
         return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
     except Exception as error:  # a traceback never reaches a user, and the other files go on
         return Outcome(name, error=_unforeseen(error).at(name))
-    return Outcome(name, job.folder, summary(result))
+    copies = len(job.paths) - len(result.procedure.inputs)
+    told = (
+        (f"{copies} of the {len(job.paths)} files are copies of another (same bytes), counted once",) if copies else ()
+    )
+    return Outcome(name, job.folder, summary(result), notes=(*job.notes, *told, *replaced))
 
 
-def _read(paths: tuple[Path, ...]) -> Procedure:
-    procedures = [rdsr.read(path) for path in paths]
-    return procedures[0] if len(procedures) == 1 else rdsr.merge(procedures)[0]
+def _read(job: _Job) -> Procedure:
+    procedures = [rdsr.read(path) for path in job.paths]
+    joined = procedures[0] if len(procedures) == 1 else rdsr.merge(procedures)[0]
+    if not job.unread:
+        return joined
+    lacks = (
+        f"{job.unread} of the files to be merged could not be read: if they are of this study, its dose is incomplete."
+    )
+    return replace(joined, warnings=(lacks, *joined.warnings))
 
 
 def _unforeseen(error: BaseException) -> SkindoseError:
@@ -142,14 +189,16 @@ def _unforeseen(error: BaseException) -> SkindoseError:
     return SkindoseError(f"an error inside the program ({kind})", remedy="Keep the file and report it to the makers.")
 
 
-def write_result(result: Result, folder: Path) -> None:
+def write_result(result: Result, folder: Path) -> tuple[str, ...]:
     """Write a result folder: whole, replacing a former result, or not at all.
 
+    returns  what it replaced, in words; () for nothing
     raises   OutputError; nothing half-written stays behind and a former result stays as it was
     """
     files = render(result)
     _refuse_foreign(folder)
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    replaced = _former(folder, result.procedure)
+    fresh = _beside(folder, "partial")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -164,6 +213,26 @@ def write_result(result: Result, folder: Path) -> None:
         raise OutputError(
             f"cannot write the result: {_reason(error)}", folder.name, "Free space or choose another --out."
         ) from None
+    except KeyboardInterrupt:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return replaced
+
+
+def _former(folder: Path, procedure: Procedure) -> tuple[str, ...]:
+    """What a result in this folder was of, in words."""
+    try:
+        former = json.loads((folder / "result.json").read_bytes())
+        digests, study = {one["sha256"] for one in former["inputs"]}, former["procedure"]["study_instance_uid"]
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return ("replaced what was in this folder",)
+    if digests <= {source.sha256 for source in procedure.inputs}:
+        return ("replaced the former result in this folder",)
+    if study and study == procedure.header.study_instance_uid:
+        return ("replaced the result of another report of the same study",)
+    return ("replaced the result of ANOTHER procedure whose file had this name: give each its own name or --out",)
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -181,17 +250,23 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
+def _beside(folder: Path, what: str) -> Path:
+    """A hidden neighbour of the folder; its name is short, since the folder's may be as long as the disk allows."""
+    return folder.with_name(f".{hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]}.{os.getpid()}.{what}")
+
+
 def _swap(fresh: Path, folder: Path) -> None:
     if not folder.exists():
         fresh.rename(folder)
         return
-    former = folder.with_name(f".{folder.name}.{os.getpid()}.former")
+    former = _beside(folder, "former")
     shutil.rmtree(former, ignore_errors=True)
     folder.rename(former)
     try:
         fresh.rename(folder)
-    except OSError:
-        former.rename(folder)
+    except (OSError, KeyboardInterrupt):
+        if not folder.exists():
+            former.rename(folder)
         raise
     shutil.rmtree(former, ignore_errors=True)
 

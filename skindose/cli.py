@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +17,8 @@ from skindose.errors import ExitCode, SettingsError, SkindoseError
 if TYPE_CHECKING:
     from skindose.batch import Outcome
     from skindose.config import Settings
+    from skindose.model import Events
+    from skindose.normalise import Check
 
 app = typer.Typer(
     name="skindose",
@@ -55,6 +59,10 @@ Move = Annotated[
 
 def main() -> None:
     """Entry point; a traceback never reaches a user."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clean up, leave no worker behind
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal or log that is not UTF-8 shows "?", never a traceback
     try:
         app()
     except SkindoseError as error:
@@ -116,7 +124,7 @@ def run(
         "placement": placement,
         "region": region,
         "offset_mm": _triple(offset),
-        "orientation": orientation and orientation.lower(),
+        "orientation": orientation,
         "pad_mm": pad,
         "profile": profile,
         "corrections": _corrections(corrections),
@@ -143,12 +151,13 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         try:
             procedure = rdsr.read(path)
             events = normalise.normalise(procedure, settings)
-            checks = normalise.inspect(procedure, events)
+            checks = (*_shortfalls(events), *normalise.inspect(procedure, events))
         except SettingsError:
             raise
         except SkindoseError as error:
-            _complain(error.at(path.name))
-            documents.append({"file": path.name, "error": str(error.at(path.name))})
+            error = error.at(path.name or str(path))
+            _complain(error)
+            documents.append({"file": path.name, "error": str(error)})
             code = ExitCode.SOME_FAILED
             continue
         documents.append({"file": path.name, "checks": normalise.to_dict(checks)})
@@ -157,6 +166,17 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
     if as_json:
         _print_json(documents)
     sys.exit(int(code))
+
+
+def _shortfalls(events: Events) -> list[Check]:
+    """What makes the peak a lower bound already in the report itself."""
+    import numpy as np
+
+    from skindose import normalise, quantities
+
+    lacks = quantities.map_shortfall(events, quantities.totals_of(events), np.zeros(len(events), dtype=np.bool_))
+    reasons = lacks.reasons if len(events) else ()
+    return [normalise.Check("problem", "totals", reason, "the peak is only a lower bound") for reason in reasons]
 
 
 @app.command()
@@ -262,16 +282,20 @@ def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: in
         if outcome.error is not None:
             _complain(outcome.error)
         elif outcome.summary is not None and not as_json:
-            terminal.print_result(outcome.summary, outcome.folder, brief=len(files) > 1)
+            brief = len(files) > 1
+            terminal.print_result(outcome.summary, outcome.folder, brief, outcome.notes)
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in done])
+    elif len(files) > 1:
+        terminal.print_close([outcome.summary for outcome in done if outcome.summary is not None])
     return max((ExitCode(outcome.error.exit_code) for outcome in done if outcome.error), default=ExitCode.OK)
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None:
         return {"file": outcome.name, "error": str(outcome.error)}
-    return {"file": outcome.name, "folder": str(outcome.folder), "result": outcome.summary}
+    notes = list(outcome.notes)
+    return {"file": outcome.name, "folder": str(outcome.folder), "notes": notes, "result": outcome.summary}
 
 
 def _complain(error: SkindoseError) -> None:
@@ -284,4 +308,4 @@ def _printable(text: str) -> str:
 
 
 def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))  # ASCII, whatever the terminal's encoding

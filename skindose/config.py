@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from skindose.errors import SettingsError
 
@@ -61,17 +62,79 @@ class Settings(BaseModel):
         values: dict[str, Any] = {}
         if path is not None:
             try:
-                values = tomllib.loads(path.read_text(encoding="utf-8"))
+                values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors put a mark in front
             except (OSError, ValueError, RecursionError) as error:
-                raise SettingsError(f"cannot read the configuration: {error}", str(path), "Mend the file.") from None
+                raise SettingsError(f"cannot read the configuration: {_why(error)}", str(path), "Mend it.") from None
         given = {key: value for key, value in overrides.items() if value is not None}
         try:
             return cls(**{**values, **given})
         except ValidationError as error:
             raise _settings_error(error, str(path) if path else "options") from None
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        """No setting is true or false, which would count as 1 and 0."""
+        if isinstance(value, bool):
+            raise PydanticCustomError("truth", f"{str(value).lower()} is not possible here")
+        return value
+
+    @field_validator("orientation", "sex", "placement", "medium", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return "it is no text" if isinstance(error, UnicodeDecodeError) else f"not TOML: {str(error)[:150]}"
+
 
 def _settings_error(error: ValidationError, where: str) -> SettingsError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "settings"
-    return SettingsError(f"{key}: {first['msg']}", where, "See `skindose run --help` for what is allowed.")
+    key = str(first["loc"][0]) if first["loc"] else "settings"
+    remedy = "See `skindose run --help` for what is allowed."
+    if first["type"] == "extra_forbidden":
+        remedy = f"Known: {', '.join(Settings.model_fields)}."
+    return SettingsError(f"{key}: {plain_words(first)}", where, remedy)
+
+
+# What pydantic says in Python's words: error type -> what is wrong, for people; {} are the values of its context.
+_PLAIN = {
+    "extra_forbidden": "there is no such key",
+    "missing": "something is missing",
+    "literal_error": "{shown} is not one of {expected}",
+    "greater_than": "{shown} is not above {gt:g}",
+    "greater_than_equal": "{shown} is below {ge:g}",
+    "less_than": "{shown} is not below {lt:g}",
+    "less_than_equal": "{shown} is above {le:g}",
+    "float_parsing": "{shown} is no number",
+    "float_type": "{shown} is no number",
+    "int_parsing": "{shown} is no whole number",
+    "int_type": "{shown} is no whole number",
+    "int_from_float": "{shown} is no whole number",
+    "bool_type": "{shown} is not true or false",
+    "bool_parsing": "{shown} is not true or false",
+    "string_type": "{shown} is no text in quotes",
+    "path_type": "{shown} is no path in quotes",
+    "tuple_type": "{shown} is no list in brackets",
+    "list_type": "{shown} is no list in brackets",
+    "model_type": "{shown} is no table of keys",
+    "dict_type": "{shown} is no table of keys",
+    "too_short": "too few values",
+    "too_long": "too many values",
+    "finite_number": "{shown} is no finite number",
+}
+_LONGEST_SHOWN = 60
+
+
+def plain_words(mistake: Any) -> str:
+    """One of pydantic's mistakes (an element of `errors()`) in words for people who do not know Python."""
+    words = _PLAIN.get(mistake["type"])
+    if words is None:
+        text = str(mistake["msg"]).removeprefix("Value error, ")
+        return text[:1].lower() + text[1:]
+    shown = repr(mistake.get("input"))
+    shown = shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + "..."
+    return words.format(shown=shown, **{"expected": "", **mistake.get("ctx", {})}).replace(" or '", ", '")

@@ -433,6 +433,8 @@ class Quantity:
     reason: str = ""  # why value is None
     note: str = ""  # e.g. "reported total, larger than the sum over events"
     tolerance: float = 0.0  # true = value / (1 + e), e rectangular within +-tolerance (IEC 60601-2-43); 0: exact
+    at_most: float | None = None  # value is a lower bound: how much it can be, infinite where nobody knows
+    lacks: str = ""  # what a lower bound lacks, in words
 
 
 @dataclass(frozen=True)
@@ -487,7 +489,8 @@ class Result:
     plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""
-    peak_upper_bound_mgy: float | None = None
+    peak_upper_bound_mgy: float | None = None  # without a map, or with one that lacks air kerma
+    peak_lacks: tuple[str, ...] = ()  # why the peak is only a lower bound
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     excluded: Mapping[int, str] = field(default_factory=dict)  # event index -> reason

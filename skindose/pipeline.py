@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from skindose import geometry, normalise, phantom, triggers, units
-from skindose.changes import Change, changes, exclude, in_words, named, set_aside
+from skindose.changes import EXCLUDED, Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
 from skindose.dose import dose_map, find_peak, if_they_stood_mgy, on_body_fraction
 from skindose.model import (
     Beams,
+    BoolArray,
     DoseMap,
     Events,
     Factors,
@@ -29,16 +28,22 @@ from skindose.model import (
     Result,
     Status,
 )
-from skindose.uncertainty import BASIS, KERMA_TOLERANCE, interval_95
+from skindose.quantities import (
+    bound_words,
+    contradiction,
+    dose_words,
+    larger,
+    lower_bound_warning,
+    map_shortfall,
+    quantities,
+    sum_shortfall,
+    totals_of,
+    worst_skin_dose_mgy,
+)
+from skindose.uncertainty import basis, interval_95, kerma_tolerance
 
-# Share of the air kerma in the map from which on the map counts as complete.
-COMPLETE = 0.995
-# Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
-LEAST_SKIN_DISTANCE_MM = 380.0
-# The same for surgery with mobile equipment, the least that is allowed at all.
+# The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
-# Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
-LARGEST_SCATTER_FACTOR = 1.7
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -52,7 +57,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     events, excluded = exclude(events, settings.exclude)
     body = phantom.make(settings, procedure.header.patient)
     events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
-    totals = _totals(events)
+    totals = totals_of(events)
     result = Result(
         procedure=procedure,
         events=events,
@@ -64,14 +69,10 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         changes=changed,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
-        warnings=(*procedure.warnings, *events.warnings),
+        warnings=(*filter(None, [contradiction(totals)]), *procedure.warnings, *events.warnings),
     )
-    if mapped:
-        result = _with_map(result, mapped)
-    if result.dosemap is None or result.dosemap.peak is None:
-        bound, why = _upper_bound(events, totals)
-        result = replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, *why))
-    findings = triggers.evaluate(rules, quantities(result), _context(result))
+    result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
+    findings = triggers.evaluate(rules, quantities(events, totals, _psd(result)), _context(result))
     return replace(result, findings=findings)
 
 
@@ -111,7 +112,8 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    return replace(
+    unlit, tolerance = _unlit(result.events, beams, on_body), kerma_tolerance(result.events)
+    result = replace(
         result,
         placement=placement,
         beams=beams,
@@ -120,22 +122,51 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         dosemap=dosemap,
         plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
-        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy) if dosemap.peak else None,
+        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy, tolerance) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *factors.assumptions,
-            f"Interval and probabilities: {BASIS}.",
+            f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
             *placement.warnings,
             *factors.warnings,
             *why,
-            *_doubts(result, dosemap.peak, on_body, beams, hits),
+            *_doubts(dosemap.peak, unlit, beams, hits),
         ),
+    )
+    return _bounded(result, unlit)
+
+
+def _bounded(result: Result, unlit: BoolArray) -> Result:
+    """With the peak's upper bound and what the map lacks; the interval reaches up to the bound, or there is none.
+
+    unlit   (events,) events whose beams meet no skin
+    """
+    events, peak = result.events, result.dosemap.peak if result.dosemap else None
+    if peak is None:
+        kerma, _ = larger(result.totals["air_kerma_mgy"]["together"])
+        if not kerma or sum_shortfall(events, result.totals).reasons:
+            return result
+        bound = worst_skin_dose_mgy(events, kerma)
+        return replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, bound_words(events)))
+    lacks = map_shortfall(events, result.totals, unlit)
+    if not lacks.reasons:
+        return result
+    most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy)
+    known, sure = bool(np.isfinite(most)), kerma_tolerance(events)
+    warning = lower_bound_warning(lacks.reasons, result.totals["air_kerma_mapped_fraction"], most if known else None)
+    return replace(
+        result,
+        peak_upper_bound_mgy=most if known else None,
+        peak_lacks=lacks.reasons,
+        peak_interval_mgy=(interval_95(peak.skin_dose_mgy, sure)[0], interval_95(most, sure)[1]) if known else None,
+        assumptions=(*result.assumptions, *([bound_words(events)] if known else [])),
+        warnings=(warning, *result.warnings),
     )
 
 
@@ -175,9 +206,9 @@ def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple
     )
 
 
-def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams, hits: Hits) -> tuple[str, ...]:
+def _doubts(peak: Peak | None, unlit: BoolArray, beams: Beams, hits: Hits) -> tuple[str, ...]:
     """What a physicist would question in the map: beams that miss the body, skin too near, a peak on an arm."""
-    doubts = _missing(result, on_body, beams) + _too_near(beams, hits)
+    doubts = _missing(unlit) + _too_near(beams, hits)
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
@@ -186,14 +217,20 @@ def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams
     return doubts
 
 
-def _missing(result: Result, on_body: FloatArray, beams: Beams) -> tuple[str, ...]:
+def _unlit(events: Events, beams: Beams, on_body: FloatArray) -> BoolArray:
+    """(events,) events with beams of which none meets the body at all."""
+    best = np.full(len(events), np.nan)
+    np.fmax.at(best, beams.event, on_body)
+    return np.asarray(best == 0.0, dtype=np.bool_)
+
+
+def _missing(unlit: BoolArray) -> tuple[str, ...]:
     """Say which events' beams do not meet the body at all."""
-    best = np.zeros(len(result.events))
-    np.maximum.at(best, beams.event, on_body)
-    lost = [i for i in np.unique(beams.event).tolist() if best[i] == 0.0]
+    lost = np.flatnonzero(unlit).tolist()
     if not lost:
         return ()
-    return (f"The beam of {len(lost)} events does not meet the body where it was placed ({named(lost)}).",)
+    beams = "The beam of 1 event does" if len(lost) == 1 else f"The beams of {len(lost)} events do"
+    return (f"{beams} not meet the body where it was placed ({named(lost)}).",)
 
 
 def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
@@ -216,35 +253,6 @@ def _why_no_map(events: Events) -> str:
     return "; ".join(words) or "no event's numbers describe a beam"
 
 
-def _totals(events: Events) -> dict[str, Any]:
-    """`totals` of result.json; None where nothing is known."""
-    kerma = np.nan_to_num(events.air_kerma_rp_mgy)
-    fluoroscopy = np.array([kind == "fluoroscopy" for kind in events.event_type], dtype=bool)
-    columns = {
-        "air_kerma_mgy": kerma,
-        "kap_gycm2": np.nan_to_num(events.kap_gycm2),
-        "fluoro_time_s": np.where(fluoroscopy, np.nan_to_num(events.irradiation_duration_s), 0.0),
-    }
-    reported = {total.plane: total for total in events.totals}
-    totals: dict[str, Any] = {}
-    for name, column in columns.items():
-        totals[name] = {}
-        for plane in ("together", "A", "B"):
-            own = np.array([plane in ("together", p) for p in events.plane], dtype=bool)
-            value = getattr(reported[plane], name) if plane in reported else float("nan")
-            summed = float(column[own].sum()) if column[own].any() else None
-            totals[name][plane] = {"reported": value if np.isfinite(value) else None, "summed": summed}
-    total = kerma.sum()
-    known = totals["air_kerma_mgy"]["together"]["reported"]
-    if known and np.isnan(events.air_kerma_rp_mgy).any():  # an event without a usable kerma: the total knows of it
-        total = max(total, known)
-    totals["events"] = len(events)
-    totals["events_mapped"] = int(events.mapped.sum())
-    totals["air_kerma_mapped_fraction"] = float(kerma[events.mapped].sum() / total) if total > 0 else None
-    totals["kap_on_patient_fraction"] = None
-    return totals
-
-
 def _context(result: Result) -> triggers.Context:
     """What rules may ask for beside the quantities."""
     header, settings, events = result.procedure.header, result.settings, result.events
@@ -257,63 +265,19 @@ def _context(result: Result) -> triggers.Context:
     )
 
 
-def quantities(result: Result) -> dict[str, Quantity]:
-    """What the rules judge: psd, kar, kap, ft; the larger of reported and summed totals."""
-    totals = result.totals
-    kerma_mgy, kerma_note = _larger(totals["air_kerma_mgy"]["together"])
-    kap, kap_note = _larger(totals["kap_gycm2"]["together"])
-    time_s, time_note = _larger(totals["fluoro_time_s"]["together"])
-    if totals["air_kerma_mgy"]["B"]["summed"]:
-        kerma_note = "; ".join(filter(None, [kerma_note, "sum of both planes, which meet the skin elsewhere"]))
+def _psd(result: Result) -> Quantity:
+    """The peak skin dose as the rules see it: a lower bound where the map lacks air kerma."""
     peak = result.dosemap.peak if result.dosemap else None
-    kerma_gy = units.mgy_to_gy(kerma_mgy) if kerma_mgy else None
-    time_min = units.s_to_min(time_s) if time_s else None
-    return {
-        "psd": Quantity(units.mgy_to_gy(peak.skin_dose_mgy), "Gy", note=_left_out(totals), tolerance=KERMA_TOLERANCE)
-        if peak
-        else Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}"),
-        "kar": _quantity(kerma_gy, "Gy", kerma_note, KERMA_TOLERANCE),
-        "kap": _quantity(kap, "Gy.cm2", kap_note, KERMA_TOLERANCE),
-        "ft": _quantity(time_min, "min", time_note, 0.0),
-        **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
-    }
-
-
-def _left_out(totals: Mapping[str, Any]) -> str:
-    """What the map lacks, where that is more than rounding: the peak may then be too low."""
-    share = totals["air_kerma_mapped_fraction"]
-    if share is None or share > COMPLETE:
-        return ""
-    return f"{1 - share:.1%} of the air kerma is not in the map".replace("%", " %", 1)
-
-
-def _quantity(value: float | None, unit: str, note: str, tolerance: float) -> Quantity:
-    if value is None:
-        return Quantity(None, unit, reason="neither a total nor events report it")
-    return Quantity(value, unit, note=note, tolerance=tolerance)
-
-
-def _larger(total: Mapping[str, float | None]) -> tuple[float | None, str]:
-    """The larger of the reported total and the sum over events; a note where they differ by more than 2 %."""
-    reported, summed = total["reported"], total["summed"]
-    if not reported or not summed:
-        return (reported or summed or None), ("" if reported else "sum over events, no total reported")
-    if abs(reported - summed) <= 0.02 * max(reported, summed):
-        return max(reported, summed), ""
-    return max(reported, summed), f"{'reported total' if reported > summed else 'sum over events'}, the larger of two"
-
-
-def _upper_bound(events: Events, totals: Mapping[str, Any]) -> tuple[float | None, tuple[str, ...]]:
-    """Bound of the peak without a map: all kerma in one place, at the least distance of skin from the focal spot."""
-    kerma, _ = _larger(totals["air_kerma_mgy"]["together"])
-    if not kerma:
-        return None, ()
-    known = events.distance_source_to_reference_point_mm
-    reference = float(np.nanmax(known)) if np.isfinite(known).any() else 600.0
-    bound = kerma * max(1.0, reference / LEAST_SKIN_DISTANCE_MM) ** 2 * LARGEST_SCATTER_FACTOR
-    why = (
-        f"Upper bound of the peak: the whole air kerma in one place, {LEAST_SKIN_DISTANCE_MM:g} mm from the focal spot "
-        f"(reference point at {reference:.0f} mm), with a backscatter and medium factor of {LARGEST_SCATTER_FACTOR:g}; "
-        "the display's tolerance is not in it."
+    if peak is None:
+        return Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}")
+    bound = result.peak_upper_bound_mgy
+    most = None if not result.peak_lacks else np.inf if bound is None else units.mgy_to_gy(bound)
+    kerma = np.nan_to_num(result.events.air_kerma_rp_mgy)[list(result.excluded)].sum()
+    return Quantity(
+        units.mgy_to_gy(peak.skin_dose_mgy),
+        "Gy",
+        note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
+        tolerance=kerma_tolerance(result.events),
+        at_most=most,
+        lacks="; ".join(result.peak_lacks),
     )
-    return bound, (why,)

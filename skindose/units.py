@@ -66,7 +66,7 @@ def convert(value: float, unit: str, kind: str) -> float:
     """
     factor = _TABLES[kind].get(_fold(unit))
     if factor is None:
-        shown = unit.strip() or "(none)"
+        shown = unit.strip()[:20] or "(none)"  # a unit is short; a file holds anything
         raise UnitError(f"unit {shown!r} is not one of {kind.rsplit('_', 1)[0]}", remedy="Ask the maker for the unit.")
     return value * factor
 

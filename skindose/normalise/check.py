@@ -103,13 +103,14 @@ def inspect(procedure: Procedure, events: Events) -> tuple[Check, ...]:
     events      what `normalise` made of it
     """
     records = in_time_order(procedure.events)
+    told = {sentence for item in _ITEMS for sentence, _ in _said_of(item, events)}  # stand with the item
     makers: tuple[Callable[[], Iterator[Check]], ...] = (
         lambda: _reading(procedure),
         lambda: _overview(events),
         lambda: _unmapped(events),
         lambda: _missing(records, events),
         lambda: _remarks(events.warnings, "warning"),
-        lambda: _remarks(events.assumptions, "note"),
+        lambda: _remarks([sentence for sentence in events.assumptions if sentence not in told], "note"),
         lambda: _areas(records, events),
         lambda: _totals(events),
         lambda: _statuses(events),
@@ -171,11 +172,13 @@ def _unmapped(events: Events) -> Iterator[Check]:
         lost = float(kerma[own].sum())
         severity: Severity = "info" if reason == "no air kerma" else "problem"
         shown = f"{mgy_to_gy(lost):.4g} Gy are not in the map" if lost > 0 else "nothing is lost to the map"
+        if reason.startswith("implausible"):
+            shown = "nobody knows how much is missing; a total in the file tells"
         yield Check(severity, "map", f"not in the map: {reason}", shown, count)
 
 
 def _missing(records: Sequence[Record], events: Events) -> Iterator[Check]:
-    """Which item is missing in how many events, and in how many of those that have dose."""
+    """Which item is missing in how many events, in how many of those that have dose, and what was done about it."""
     dosed = _dosed(events)
     for item in _ITEMS:
         if item.needs_table and not events.machine.has_table:
@@ -184,11 +187,18 @@ def _missing(records: Sequence[Record], events: Events) -> Iterator[Check]:
         if gaps:
             sentence = f"{label(item.reference)} missing in {len(gaps)} of {len(records)} events"
             if any(gaps):
-                yield Check(
-                    "note", item.topic, f"{sentence}, {sum(gaps)} of them with dose", item.consequence, len(gaps)
-                )
+                done = "; ".join(dict.fromkeys(how for _, how in _said_of(item, events))) or item.consequence
+                yield Check("note", item.topic, f"{sentence}, {sum(gaps)} of them with dose", done, len(gaps))
             else:
                 yield Check("info", item.topic, f"{sentence}, none of them with dose", "none", len(gaps))
+
+
+def _said_of(item: _Item, events: Events) -> list[tuple[str, str]]:
+    """The assumptions that are about this item being missing: (sentence, what was done)."""
+    name = "filter" if item.reference == "x_ray_filters" else label(item.reference).lower()
+    name = name.removeprefix("table ").removesuffix(" position")
+    parts = [(sentence, *split(sentence)[:2]) for sentence in events.assumptions]
+    return [(sentence, how) for sentence, what, how in parts if " missing in " in what and name in what.lower()]
 
 
 def _dosed(events: Events) -> list[bool]:
@@ -205,10 +215,13 @@ def _given(record: Record, item: _Item) -> bool:
     return any(entry.values or entry.text or entry.code for entry in found)
 
 
+_SAID_ELSEWHERE = ("machine profile", "no text or code tells the body region")
+
+
 def _remarks(sentences: Sequence[str], severity: Severity) -> Iterator[Check]:
     for sentence in sentences:
         what, how, count = split(sentence)
-        if what.startswith("machine profile"):
+        if what.startswith(_SAID_ELSEWHERE) or how == "not in the map":
             continue
         subject = what.lower().split(" in ")[0] if count is not None else what.lower()
         topic = next((topic for word, topic in _TOPICS if word in subject), "geometry")

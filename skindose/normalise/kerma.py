@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skindose.model import Status
+from skindose.normalise.notes import number
 from skindose.normalise.work import Span, Work, label, where
 from skindose.units import gy_to_mgy, mgy_to_gy
 
@@ -52,17 +53,33 @@ def _entrance_exposure(work: Work) -> None:
 
 
 def _set_aside(work: Work) -> None:
-    for column, highest, words in (
-        ("air_kerma_rp_mgy", HIGHEST_AIR_KERMA_MGY, f"air kerma above {mgy_to_gy(HIGHEST_AIR_KERMA_MGY):g} Gy"),
-        ("kap_gycm2", HIGHEST_KAP_GYCM2, f"KAP above {HIGHEST_KAP_GYCM2:g} Gy.cm2"),
-    ):
-        for event in where(np.nan_to_num(work.columns[column]) > highest):
-            value = work.columns[column][event]
-            shown = f"{mgy_to_gy(value):.4g} Gy" if column.endswith("mgy") else f"{value:.4g} Gy.cm2"
-            work.reason[event] = f"implausible: {words} ({shown})"
-            work.notes.warn(f"{words} ({shown})", "set aside as implausible, not in map and sums", event)
-            for name in ("air_kerma_rp_mgy", "kap_gycm2"):
-                work.put(name, event, float("nan"), Status.MISSING)
+    """An event whose air kerma nothing has is set aside; a KAP that nothing has is left out, the event stays.
+
+    Ka,r makes the dose, KAP only the field's size, and that has other sources.
+    """
+    kerma = work.columns["air_kerma_rp_mgy"]
+    highest = mgy_to_gy(HIGHEST_AIR_KERMA_MGY)
+    for event in where(np.nan_to_num(kerma) > HIGHEST_AIR_KERMA_MGY):
+        work.reason[event] = f"implausible: air kerma above {highest:g} Gy"
+    gone = _erase(work, "air_kerma_rp_mgy", HIGHEST_AIR_KERMA_MGY)
+    for event, largest in gone.items():
+        what = f"air kerma above {highest:g} Gy (up to {number(mgy_to_gy(largest))} Gy)"
+        work.notes.warn(what, "set aside as implausible, not in map and sums", event)
+        work.put("kap_gycm2", event, float("nan"), Status.MISSING)
+    for event, largest in _erase(work, "kap_gycm2", HIGHEST_KAP_GYCM2).items():
+        what = f"KAP above {HIGHEST_KAP_GYCM2:g} Gy.cm2 (up to {number(largest)} Gy.cm2)"
+        how = "not used as implausible: not in the sum, and the field's size comes from elsewhere"
+        work.notes.warn(what, how, event)
+
+
+def _erase(work: Work, column: str, highest: float) -> dict[int, float]:
+    """Takes out what is above `highest`; event -> the largest of all that was taken out."""
+    values = work.columns[column]
+    above = where(np.nan_to_num(values) > highest)
+    largest = max((float(values[event]) for event in above), default=0.0)
+    for event in above:
+        work.put(column, event, float("nan"), Status.MISSING)
+    return dict.fromkeys(above, largest)
 
 
 def _duration(work: Work) -> None:

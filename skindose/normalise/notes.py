@@ -81,6 +81,15 @@ def percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if share in (0.0, 1.0) else f"{share:.1%}".replace("%", " %")
 
 
+def number(value: float) -> str:
+    """Four digits, never with an exponent where the number is large.
+
+    >>> number(0.0123456), number(6.82e4)
+    ('0.01235', '68200')
+    """
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+
+
 def split(sentence: str) -> tuple[str, str, int | None]:
     """A sentence of ours taken apart again: what, what was done about it, and the number of events (None without).
 

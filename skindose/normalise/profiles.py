@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from skindose.config import plain_words
 from skindose.errors import SettingsError
 from skindose.model import Layer
 
@@ -252,7 +253,7 @@ def parse(text: str, where: str) -> Profile:
 def _mistake(error: ValidationError, where: str) -> SettingsError:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"]) or "profile"
-    return SettingsError(f"{key}: {first['msg']}", where, "Mend the profile; the shipped ones show every key.")
+    return SettingsError(f"{key}: {plain_words(first)}", where, "Mend the profile; the shipped ones show every key.")
 
 
 def names(profiles: Iterable[Profile]) -> str:

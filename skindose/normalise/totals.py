@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skindose.model import FloatArray, Totals
+from skindose.model import BoolArray, FloatArray, Totals
 from skindose.normalise.areas import resolution
 from skindose.normalise.items import Record
 from skindose.normalise.kerma import AIR_KERMA, KAP, SECONDS
+from skindose.normalise.notes import number
 from skindose.normalise.work import Span, Work, plane_of
-from skindose.units import convert, mgy_to_gy
+from skindose.units import convert, gy_to_mgy, mgy_to_gy, s_to_min
 
 TOLERANCE = 0.02
+TIME_TOLERANCE, TIME_S = 0.10, 30.0  # of fluoroscopy time; the real files differ by up to 13 %, and by under 4 s
+HIGHEST_TOTAL_MGY = gy_to_mgy(100.0)  # of air kerma; the highest that are published for one procedure are near 50 Gy
+HIGHEST_TOTAL_GYCM2 = 10_000.0
 _NAN = float("nan")
 _PARTS = {
     "dose_rp_total": ("fluoro_dose_rp_total", "acquisition_dose_rp_total"),
@@ -31,6 +35,9 @@ def read_totals(work: Work) -> tuple[Totals, ...]:
     totals = tuple(entry for entry in (together, *found.values()) if entry is not None)
     for entry in found.values() or totals:
         _compare(work, entry)
+    everything = np.ones(len(work), dtype=np.bool_)
+    kerma, kap = (_summed(work.columns[name], everything) for name in ("air_kerma_rp_mgy", "kap_gycm2"))
+    _implausible(work, Totals("together", kerma, kap, _NAN), "sum of the events' {}")
     _calibration(work)
     return totals
 
@@ -93,26 +100,67 @@ def _reported(work: Work, record: Record, reference: str, span: Span) -> float:
 def _compare(work: Work, entry: Totals) -> None:
     """Warns of totals that differ from the sums over the events.
 
-    Air kerma: by more than 2 % or what rounding explains (events x resolution / 2), whichever is larger; KAP alike.
+    Air kerma and KAP alike: by more than `excess` allows.
     """
     events = _events_of(work, entry.plane)
+    where = "" if entry.plane == "together" else f" of plane {entry.plane}"
+    _implausible(work, entry, f"total {{}}{where} in the file")
     if not events.any():
         return
-    where = "" if entry.plane == "together" else f" of plane {entry.plane}"
+    _compare_time(work, entry, where, events)
     for column, total, name, unit, scale in (
         ("air_kerma_rp_mgy", entry.air_kerma_mgy, "air kerma", "Gy", mgy_to_gy(1.0)),
         ("kap_gycm2", entry.kap_gycm2, "KAP", "Gy.cm2", 1.0),
     ):
         values = np.where(events, work.columns[column], np.nan)
-        summed, allowed = float(np.nansum(values)), int(events.sum()) * resolution(values) / 2
-        if np.isnan(total) or abs(total - summed) <= max(TOLERANCE * max(total, summed), allowed):
+        summed = float(np.nansum(values))
+        if np.isnan(total) or excess(total, values) == 0:
             continue
-        excess = f" ({total / summed - 1:+.0%})".replace("%", " %") if summed > 0 else ""
+        more = f" ({_compared(total, summed)})" if summed > 0 else ""
         work.notes.warn(
-            f"total {name}{where} in the file, {total * scale:.4g} {unit}, differs from the sum over events, "
-            f"{summed * scale:.4g} {unit}{excess}",
+            f"total {name}{where} in the file, {number(total * scale)} {unit}, differs from the sum over events, "
+            f"{number(summed * scale)} {unit}{more}",
             "triggers use the larger",
         )
+
+
+def _compare_time(work: Work, entry: Totals, where: str, events: BoolArray) -> None:
+    """Fluoroscopy times are written in whole seconds or tenths of a minute, so they may differ by more than doses."""
+    fluoro = events & np.array([kind == "fluoroscopy" for kind in work.event_type], dtype=np.bool_)
+    total, summed = entry.fluoro_time_s, _summed(work.columns["irradiation_duration_s"], fluoro)
+    if not summed or np.isnan(total) or abs(total - summed) <= max(TIME_TOLERANCE * max(total, summed), TIME_S):
+        return
+    work.notes.warn(
+        f"total fluoroscopy time{where} in the file, {number(s_to_min(total))} min, differs from the sum over events, "
+        f"{number(s_to_min(summed))} min ({_compared(total, summed)})",
+        "triggers use the larger",
+    )
+
+
+def _compared(total: float, summed: float) -> str:
+    """In words: "+19 %", and where a unit is likely wrong "1000 times the sum"."""
+    if not 0.5 <= total / summed <= 2.0:
+        return f"{number(total / summed)} times the sum"
+    return f"{total / summed - 1:+.0%}".replace("%", " %")
+
+
+def _implausible(work: Work, entry: Totals, words: str) -> None:
+    for total, highest, name, unit, scale in (
+        (entry.air_kerma_mgy, HIGHEST_TOTAL_MGY, "air kerma", "Gy", mgy_to_gy(1.0)),
+        (entry.kap_gycm2, HIGHEST_TOTAL_GYCM2, "KAP", "Gy.cm2", 1.0),
+    ):
+        if total > highest:
+            what = f"{words.format(name)}, {number(total * scale)} {unit}, is more than any procedure has"
+            work.notes.warn(what, "a wrong unit? triggers use it nevertheless")
+
+
+def excess(total: float, values: FloatArray) -> float:
+    """By how much a total is above (negative: below) the sum of the events' values; 0 where the two agree.
+
+    They agree within 2 % or within what rounding explains (events x resolution / 2), whichever is larger.
+    """
+    summed, allowed = float(np.nansum(values)), int(np.isfinite(values).sum()) * resolution(values) / 2
+    return 0.0 if abs(total - summed) <= max(TOLERANCE * max(total, summed), allowed) else total - summed
 
 
 def _calibration(work: Work) -> None:

@@ -12,6 +12,7 @@ from skindose.rdsr.walk import DataSet
 from skindose.units import m_to_cm
 
 Text = Callable[[int], str]
+LONGEST_TEXT = 300
 # Texts that say nothing of the procedure.
 _EMPTY_WORDS = frozenset(
     ("", "structured report", "radiation dose information", "exam protocol sr", "unknown protocol", "unknown")
@@ -22,12 +23,12 @@ def header(root: DataSet, content: Content, items: Sequence[Item], warnings: lis
     """Header from the data set's own elements and, where it is silent, from the items."""
 
     def text(tag: int, holder: DataSet = root) -> str:
-        return one_line(content.text(holder, tag))
+        return _short(one_line(content.text(holder, tag)))
 
     context: dict[str, str] = {}
     for item in (inner for outer in items for inner in (outer, *outer.walk())):
         if item.text.strip():
-            context.setdefault(item.name, one_line(item.text))
+            context.setdefault(item.name, _short(one_line(item.text)))
     return Header(
         study_instance_uid=text(0x0020000D),
         study_date=iso_date(text(0x00080020)) or iso_date(text(0x00080023)),
@@ -39,6 +40,11 @@ def header(root: DataSet, content: Content, items: Sequence[Item], warnings: lis
         device_serial_number=_first(text(0x00181000), context, "device_observer_serial_number", "device_serial_number"),
         patient=_patient(text, warnings),
     )
+
+
+def _short(text: str) -> str:
+    """A name or description as a line of a page; DICOM allows 64 letters, files hold anything."""
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "..."
 
 
 def _description(root: DataSet, text: Callable[..., str]) -> str:

@@ -23,8 +23,11 @@ def secrets(texts: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def header_without(found: Header, pattern: re.Pattern[str] | None) -> Header:
-    """The header, its description without the identifiers."""
-    return replace(found, description=pattern.sub(REMOVED, found.description)) if pattern else found
+    """The header, its description and station without the identifiers."""
+    if pattern is None:
+        return found
+    description, station = (pattern.sub(REMOVED, text) for text in (found.description, found.station))
+    return replace(found, description=description, station=station)
 
 
 def item_without(item: Item, pattern: re.Pattern[str] | None) -> Item:

@@ -178,7 +178,7 @@ def _dose(result: Result) -> dict[str, Any]:
         "peak": peak,
         "plane_peaks": {plane: _place(found) for plane, found in sorted(result.plane_peaks.items())},
         "no_map_reason": None if peak else no_map_reason(result),
-        "peak_upper_bound_mgy": None if peak else result.peak_upper_bound_mgy,
+        "peak_upper_bound_mgy": result.peak_upper_bound_mgy,
         "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
         "regions": _regions(result),
     }
@@ -198,6 +198,7 @@ def _peak(result: Result) -> dict[str, Any] | None:
     return {
         **_place(result.dosemap.peak),
         "interval_95_mgy": result.peak_interval_mgy,
+        "lower_bound_reason": "; ".join(result.peak_lacks) or None,
         "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
     }
 

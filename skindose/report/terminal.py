@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
 from skindose.report.wording import plane_peak, several_planes
+from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, s_to_min
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST_WARNINGS = 8
+_LEAST_WIDTH = 40  # a narrower one is no terminal, and a table would be unreadable in it
 _WIDTH_OF_FILES = 140  # characters, where the output goes to a file or a program
 
 
@@ -22,13 +24,14 @@ def console() -> Console:
     """A console on standard output; markup off, since text may come from a hostile file."""
     from rich.console import Console
 
-    wide = None if os.isatty(1) or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    told = os.environ.get("COLUMNS", "")
+    wide = None if os.isatty(1) else int(told) if told.isdecimal() and int(told) >= _LEAST_WIDTH else _WIDTH_OF_FILES
     return Console(markup=False, highlight=False, emoji=False, width=wide, soft_wrap=not os.isatty(1))
 
 
 def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
-    """The items, with a progress bar on standard error while they come."""
-    if not show:
+    """The items, with a progress bar on standard error while they come, where a person can see it."""
+    if not (show and os.isatty(2)):
         yield from items
         return
     from rich.console import Console
@@ -42,22 +45,54 @@ def progress(items: Iterable[T], total: int, show: bool) -> Iterator[T]:
             bar.advance(task)
 
 
-def print_result(summary: Mapping[str, Any], folder: object, brief: bool) -> None:
-    """One procedure: headline, totals and triggers; with `brief` two lines."""
+def print_result(summary: Mapping[str, Any], folder: object, brief: bool, notes: Sequence[str] = ()) -> None:
+    """One procedure: headline, totals and triggers; with `brief` a few lines.
+
+    notes   what happened to files and folder
+    """
     out = console()
     name = printable(str(summary["input"]["file"]))
     fired = [trigger for trigger in summary["triggers"] if trigger["fired"]]
     if brief:
-        out.print(f"{name}: {_peak_words(summary)}; {len(fired)} triggers fired -> {printable(str(folder))}")
+        out.print(f"{name}: {_peak_words(summary)}; {_counts(summary)} -> {printable(str(folder))}")
         for trigger in fired:
-            out.print(f"  {_trigger_words(trigger)}")
+            out.print(f"  {_trigger_words(trigger)}", style="bold red")
+        for line in (*_open_reasons(summary), *map(printable, notes)):
+            out.print(f"  - {line}")
         return
     out.print(_facts_table(name, summary))
     out.print(_triggers_table(summary), "")
+    _print_list(out, "Not evaluable", _open_reasons(summary))
     _print_list(out, "Warnings", summary["warnings"])
     _print_list(out, "Assumptions", summary["assumptions"])
     out.print(f"Result: {printable(str(folder))}")
+    for note in notes:
+        out.print(f"Note: {printable(note)}.", style="bold")
     out.print(str(summary["disclaimer"]), style="dim")
+
+
+def print_close(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """After several procedures: what holds for all of them and stands in none of their lines."""
+    if not summaries:
+        return
+    out = console()
+    unsigned = sorted({one["trigger_set"]["preset"] for one in summaries if not one["trigger_set"]["signed_by"]})
+    for preset in unsigned:
+        out.print(f"Triggers: {preset}, levels not yet signed by this site's physicist.", style="bold")
+    out.print("Warnings and assumptions stand in report.html and result.json of each folder.")
+    out.print(str(summaries[0]["disclaimer"]), style="dim")
+
+
+def _counts(summary: Mapping[str, Any]) -> str:
+    """How many triggers fired and are open, and how many warnings and assumptions there are to read."""
+    verdicts = [trigger["fired"] for trigger in summary["triggers"]]
+    parts = [
+        f"{verdicts.count(True)} triggers fired",
+        f"{verdicts.count(None)} not evaluable" if None in verdicts else "",
+        f"{len(summary['warnings'])} warnings",
+        f"{len(summary['assumptions'])} assumptions",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
@@ -105,8 +140,9 @@ def _peak_words(summary: Mapping[str, Any]) -> str:
         bound = summary.get("peak_upper_bound_mgy")
         words = f"no map: {printable(str(summary['no_map_reason']))}"
         return words + (f"; at most {format_dose_mgy(bound)}" if bound is not None else "")
-    low, high = peak["interval_95_mgy"]
-    return f"{format_dose_mgy(peak['skin_dose_mgy'])} (95 %: {format_interval_mgy(low, high)}), {peak['region']}"
+    least = "at least " if peak["lower_bound_reason"] else ""
+    interval = format_interval_mgy(*peak["interval_95_mgy"]) if peak["interval_95_mgy"] else "not known"
+    return f"{least}{format_dose_mgy(peak['skin_dose_mgy'])} (95 %: {interval}), {peak['region']}"
 
 
 def _total_words(total: Mapping[str, Any], shown: Any) -> str:
@@ -130,7 +166,7 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
         fired = {True: "FIRED", False: "no", None: "not evaluable"}[trigger["fired"]]
         table.add_row(
             trigger["rule"],
-            trigger["quantity"],
+            _words(trigger),
             _amount(trigger["value"], trigger["unit"]),
             _amount(trigger["level"], trigger["unit"]),
             fired,
@@ -138,6 +174,22 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
             style="bold red" if trigger["fired"] else None,
         )
     return table
+
+
+def _words(trigger: Mapping[str, Any]) -> str:
+    """The quantity of a finding in words: "psd" is "peak skin dose"."""
+    kind = QUANTITIES.get(trigger["quantity"])
+    return kind.words if kind else str(trigger["quantity"])
+
+
+def _open_reasons(summary: Mapping[str, Any]) -> list[str]:
+    """Why rules could not be evaluated, each reason once with its quantity."""
+    found = (
+        f"{_words(one)}: {one['reason'].removeprefix(_words(one)).lstrip()}"
+        for one in summary["triggers"]
+        if one["fired"] is None
+    )
+    return list(dict.fromkeys(found))
 
 
 def _amount(value: float | None, unit: str) -> str:
@@ -148,7 +200,7 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _trigger_words(trigger: Mapping[str, Any]) -> str:
     value, level = (_amount(trigger[key], trigger["unit"]) for key in ("value", "level"))
-    return f"FIRED {trigger['rule']}: {trigger['quantity']} {value}, level {level}"
+    return f"FIRED {trigger['rule']}: {_words(trigger)} {value}, level {level}"
 
 
 def _print_list(out: Console, title: str, lines: Sequence[str]) -> None:

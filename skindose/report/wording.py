@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skindose.quantities import contradiction
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
@@ -28,7 +29,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
         "subtitle": _subtitle(facts),
         "banners": _banners(facts),
-        "peak": format_dose_mgy(peak["skin_dose_mgy"]) if peak else "not known",
+        "peak": _peak(peak),
         "headline": _headline(facts),
         "areas": _areas(facts),
         "reaction": _reaction(facts),
@@ -40,6 +41,12 @@ def say(facts: Facts) -> dict[str, Any]:
         "provenance": _provenance(facts),
         "map_note": f"{phantom['name']}, {phantom['cells']} cells; blue ring: the peak; L and R: the patient's",
     }
+
+
+def _peak(peak: Facts | None) -> str:
+    if not peak:
+        return "not known"
+    return ("\u2265 " if peak["lower_bound_reason"] else "") + format_dose_mgy(peak["skin_dose_mgy"])
 
 
 def _joined(values: tuple[str | None, ...], separator: str = ", ", none: str = "not stated") -> str:
@@ -58,6 +65,11 @@ def _banners(facts: Facts) -> list[tuple[str, str, str]]:
         name = "No dose on the skin:" if facts["regions"] else "No dose map:"
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
         banners.append(("strong", name, why))
+    elif facts["peak"]["lower_bound_reason"]:
+        why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map and the areas."
+        banners.append(("strong", "The peak is only a lower bound:", why))
+    if text := contradiction(facts["totals"]):
+        banners.append(("strong", "The report contradicts itself.", text))
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
@@ -76,14 +88,14 @@ def _headline(facts: Facts) -> Rows:
     rows = []
     if peak:
         rows.append(("What", f"highest mean over 1 cm² of skin, dose to {facts['dose_medium'].replace('-', ' ')}"))
-        if peak["interval_95_mgy"]:
-            rows.append(("95 % interval", format_interval_mgy(*peak["interval_95_mgy"])))
+        interval = peak["interval_95_mgy"]
+        rows.append(("95 % interval", format_interval_mgy(*interval) if interval else "not known"))
         if peak["if_runs_stood_mgy"] is not None:
             rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
         rows.append(("Where", words(peak["region"])))
         rows += [(f"Plane {plane} alone", plane_peak(own)) for plane, own in several_planes(facts).items()]
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
-    elif facts["peak_upper_bound_mgy"] is not None:
+    if facts["peak_upper_bound_mgy"] is not None:
         rows.append(("Not above", f"{format_dose_mgy(facts['peak_upper_bound_mgy'])} (upper bound, see assumptions)"))
     if facts["vendor_peak_mgy"] is not None:
         rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
@@ -107,11 +119,21 @@ def plane_peak(peak: Facts) -> str:
 
 def _areas(facts: Facts) -> Rows:
     above = {row["level_gy"]: row["area_cm2"] for row in facts["area_above"]}
-    return [(f"{level} Gy", _area(above[level])) for level in _HEADLINE_LEVELS_GY]
+    return [(f"{level} Gy", _area(above[level], _may_reach(facts, level))) for level in _HEADLINE_LEVELS_GY]
 
 
-def _area(area_cm2: float | None) -> str:
-    return "none" if area_cm2 == 0 else format_quantity(area_cm2, "cm2")
+def _may_reach(facts: Facts, level_gy: float) -> bool:
+    """Whether the map lacks air kerma that could bring the peak to this level."""
+    if not facts["peak"] or not facts["peak"]["lower_bound_reason"]:
+        return False
+    bound = facts["peak_upper_bound_mgy"]
+    return bound is None or mgy_to_gy(bound) >= level_gy
+
+
+def _area(area_cm2: float | None, more: bool) -> str:
+    if area_cm2 == 0:
+        return "not known" if more else "none"
+    return ("\u2265 " if more else "") + format_quantity(area_cm2, "cm2")
 
 
 def _reaction(facts: Facts) -> dict[str, Any] | None:
@@ -119,6 +141,9 @@ def _reaction(facts: Facts) -> dict[str, Any] | None:
     if not facts["peak"]:
         return None
     found = band(mgy_to_gy(facts["peak"]["skin_dose_mgy"]))
+    if found.high_gy is not None and _may_reach(facts, found.high_gy):
+        text = "The peak is only a lower bound: what to expect cannot be said."
+        return {"name": f"{found.name} or higher", "doses": "", "periods": (), "caveat": text}
     doses = f"over {found.low_gy:g} Gy" if found.high_gy is None else f"{found.low_gy:g} to {found.high_gy:g} Gy"
     periods = (
         ("before 2 weeks", found.prompt),

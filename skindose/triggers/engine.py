@@ -17,7 +17,7 @@ from skindose.triggers.rules import QUANTITIES, Fact, Level, QuantityName, Rule,
 UNSIGNED = "levels not yet signed by this site's physicist"
 
 # KAP / Ka,r outside these is a slip of unit rather than a field; a level is never scaled by it.
-_FIELD_AREAS_CM2 = (10.0, 900.0)
+FIELD_AREAS_CM2 = (10.0, 900.0)
 _STEP_SLACK = 1e-9  # 3.3 Gy is the third step of 0.1 Gy beyond 3 Gy although binary fractions say 2.9999999999999996
 
 
@@ -59,9 +59,11 @@ def evaluate(ruleset: RuleSet, quantities: Mapping[str, Quantity], context: Cont
     quantities   "psd" Gy, "kar" Gy, "kap" Gy.cm2, "ft" min, as far as known; "field_area_cm2" (cm2) for levels of
                  KAP that scale with the field; others by their name in `rules.QUANTITIES`
     context      what is known about the procedure and the patient; None: nothing
+                 one that is a lower bound below the level but may reach it is not evaluable, never "no"
     returns      one Finding per rule and quantity; `probability` is that of the true value being at or above the
-                 level, None where the rule is not evaluable or something else that it asks for does not hold or is
-                 not known: nobody shall act on a share of a conjunction
+                 level (of a lower bound: of the most that it can be), None where the rule is not evaluable or
+                 something else that it asks for does not hold or is not known: nobody shall act on a share of a
+                 conjunction
     """
     known = context or Context()
     return Findings(
@@ -104,8 +106,10 @@ def _finding(
     fired, chance, steps = None, None, 0
     if value is not None:
         reached = _reaches(value, level.level, rule.comparison)
-        fired, why = _verdict(reached, hurdles)
-        chance = _probability(value, level, quantity.tolerance, reached) if all(h.holds for h in hurdles) else None
+        open_ = "" if reached else _may_reach(name, quantity, level, rule.comparison)
+        fired, why = _verdict(reached, hurdles, open_)
+        if not open_ and all(h.holds for h in hurdles):
+            chance = _probability(_most(quantity, value), level, quantity.tolerance, reached)
         steps = _steps(value, level, rule.comparison) if fired else 0
     return Finding(
         rule=rule.id,
@@ -121,8 +125,30 @@ def _finding(
         source=rule.source,
         provenance=rule.provenance,
         what_follows=rule.what_follows,
-        note="; ".join(filter(None, [quantity.note, *notes, *_caveats(rule, known), why if fired is False else ""])),
+        note="; ".join(_notes(quantity, notes + _caveats(rule, known), fired, why)),
     )
+
+
+def _notes(quantity: Quantity, notes: list[str], fired: bool | None, why: str) -> list[str]:
+    bound = f"a lower bound: {_bound(quantity)}" if quantity.lacks and fired is not None else ""
+    return [text for text in (bound, quantity.note, *notes, why if fired is False else "") if text]
+
+
+def _bound(quantity: Quantity) -> str:
+    """What a lower bound lacks, and how much it can be."""
+    known = quantity.at_most is not None and math.isfinite(quantity.at_most)
+    return quantity.lacks + (f"; it is at most {quantity.at_most:.3g} {quantity.unit}" if known else "")
+
+
+def _may_reach(name: str, quantity: Quantity, level: Level, comparison: str) -> str:
+    """Why a quantity below the level may nevertheless reach it; "" where it cannot."""
+    if quantity.at_most is None or not _reaches(quantity.at_most, level.level, comparison):
+        return ""
+    return f"{QUANTITIES[name].words} is only a lower bound and may reach the level: {_bound(quantity)}"
+
+
+def _most(quantity: Quantity, value: float) -> float:
+    return quantity.at_most if quantity.at_most is not None and math.isfinite(quantity.at_most) else value
 
 
 def _caveats(rule: Rule, known: Context) -> list[str]:
@@ -155,7 +181,7 @@ def _levels(
     usual, other = rule.levels[name], rule.repeatable.get(name)
     if name != "kap" or not rule.kap_scales_with_field:
         return usual, other, []
-    low, high = _FIELD_AREAS_CM2
+    low, high = FIELD_AREAS_CM2
     if area is None or area.value is None or area.unit != "cm2" or not low <= area.value <= high:
         return usual, other, ["the field at the skin is not known: level not scaled"]  # it must still fire
     factor = area.value / reference_cm2
@@ -190,17 +216,22 @@ def _reaches(value: float, level: float, comparison: str) -> bool:
     return value > level if comparison == ">" else value >= level
 
 
-def _verdict(reached: bool, hurdles: Iterable[_Hurdle]) -> tuple[bool | None, str]:
+def _verdict(reached: bool, hurdles: Iterable[_Hurdle], open_: str) -> tuple[bool | None, str]:
     """Fired, not fired or not evaluable (None), and why where more than the level decided.
 
     A level that is not reached is clear whatever else is unknown. Of what must also hold, one that does not is
     enough for "not fired", and else one that is not known for "not evaluable".
+
+    open_   why a level that is not reached may be reached nevertheless
     """
-    if not reached:
+    if not reached and not open_:
         return False, ""
     failed = [hurdle.words for hurdle in hurdles if hurdle.holds is False]
     if failed:
-        return False, f"the level is reached but the rule does not apply: it asks whether {' and '.join(failed)}"
+        state = "may be" if open_ else "is"
+        return False, f"the level {state} reached but the rule does not apply: it asks whether {' and '.join(failed)}"
+    if open_:
+        return None, open_
     unknown = [hurdle.words for hurdle in hurdles if hurdle.holds is None]
     if unknown:
         return None, f"the level is reached, but it is not known whether {' and whether '.join(unknown)}"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,12 @@ REAL = (
 FILES = {"result.json", "dosemap.vtp", "events.csv", "report.html"}
 
 
-def skindose(*arguments, cwd=None, preexec_fn=None):
+def skindose(*arguments, cwd=None, preexec_fn=None, **variables):
     """Run the program in its own process; returns exit code, standard output, standard error."""
     command = [sys.executable, "-c", "from skindose.cli import main; main()", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "phantoms")]), "COLUMNS": "140"}
+    environment |= variables
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=600, preexec_fn=preexec_fn
     )
@@ -204,6 +206,95 @@ def test_a_result_is_replaced_whole_and_a_foreign_folder_is_not(rdsr_folder, tmp
     assert code == 1
     assert "no skindose result" in stderr
     assert (tmp_path / source.stem / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.shared
+def test_what_happened_to_files_and_folders_is_said(rdsr_folder, tmp_path):
+    source, other = rdsr_folder / "siemens_axiom_artis.dcm", rdsr_folder / "philips_allura_no_model.dcm"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copyfile(source, tmp_path / name / "case.dcm")
+    shutil.copyfile(source, tmp_path / "copy.dcm")
+    plain = ("--phantom", "plane", "--out", tmp_path / "out")
+    _, stdout, stderr = skindose("run", tmp_path / "a" / "case.dcm", tmp_path / "copy.dcm", *plain)
+    assert "same bytes as case.dcm" in stdout
+    assert "not yet signed" in stdout
+    assert "report.html" in stdout
+    assert stderr == ""
+    (_, stdout, _) = skindose("run", tmp_path / "a" / "case.dcm", tmp_path / "b" / "case.dcm", *plain)
+    assert "given 2 times" in stdout
+    shutil.copyfile(other, tmp_path / "b" / "case.dcm")
+    shutil.rmtree(tmp_path / "out")
+    assert "replaced" not in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
+    assert "replaced the former result" in skindose("run", tmp_path / "a" / "case.dcm", *plain)[1]
+    document = json.loads(skindose("run", tmp_path / "b" / "case.dcm", *plain, "--json")[1])
+    assert "ANOTHER procedure" in " ".join(document[0]["notes"])
+
+
+@pytest.mark.shared
+def test_merging_files_of_two_studies_gives_two_results_and_says_so(rdsr_folder, tmp_path):
+    files = [rdsr_folder / f"{name}.dcm" for name in ("siemens_axiom_artis", "philips_allura_no_model")]
+    code, stdout, stderr = skindose("run", *files, "--merge", "--phantom", "plane", "--out", tmp_path)
+    assert (code, stderr) == (0, "")
+    assert stdout.count("these files are of 2 studies, which are not added up") == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "0"}])
+def test_a_log_that_is_not_utf_8_or_has_no_width_is_written_nevertheless(rdsr_folder, tmp_path, variables):
+    source = tmp_path / "Jos\u00e9.dcm"
+    shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", source)
+    plain = ("--phantom", "plane", "--out", tmp_path / "out")
+    code, stdout, _ = skindose("run", source, *plain, **variables)
+    assert code == 0
+    assert "Peak skin dose" in stdout
+    code, stdout, _ = skindose("run", source, *plain, "--json", **variables)
+    assert json.loads(stdout)[0]["file"] == source.name
+    assert skindose("run", tmp_path / "\u00e9.dcm", *plain, **variables)[0] == 1
+
+
+@pytest.mark.shared
+def test_a_name_as_long_as_the_disk_allows(rdsr_folder, tmp_path):
+    source = tmp_path / ("x" * 251 + ".dcm")
+    shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", source)
+    assert skindose("run", source, "--phantom", "plane", "--out", tmp_path / "out")[0] == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x" * 251]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_is_stopped_leaves_nothing_half_written_and_begins_no_other_file(rdsr_folder, tmp_path, jobs):
+    files = []
+    for number in range(40):
+        files.append(tmp_path / f"{number}.dcm")
+        shutil.copyfile(rdsr_folder / "siemens_axiom_artis.dcm", files[-1])
+    out = tmp_path / "out"
+    code = "from skindose.cli import main; main()"
+    command = [sys.executable, "-c", code, "run", *map(str, files), "--out", str(out), "--jobs", str(jobs)]
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join([str(root), str(root / "phantoms")])
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    while not (out.is_dir() and any(out.glob("[0-9]*/result.json"))):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(60) == 130
+    left = [path.name for path in out.iterdir()]
+    assert 1 <= len(left) < len(files)
+    assert not [name for name in left if name.startswith(".")]
+
+
+@pytest.mark.shared
+def test_a_part_of_a_merge_that_cannot_be_read_is_told_in_the_result(rdsr_folder, tmp_path):
+    good = rdsr_folder / "siemens_axiom_artis.dcm"
+    (tmp_path / "part2.dcm").write_bytes(good.read_bytes()[:60_000])
+    code, _, stderr = skindose(
+        "run", good, tmp_path / "part2.dcm", "--merge", "--phantom", "plane", "--out", tmp_path / "o"
+    )
+    assert code == 1
+    assert one_line(stderr, "part2.dcm")
+    assert any("its dose is incomplete" in text for text in load(tmp_path / "o" / good.stem)["warnings"])
 
 
 def one_line(stderr, name):

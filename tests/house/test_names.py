@@ -23,6 +23,7 @@ UNITS = (
 PURE_NUMBERS = {
     "Item.values": "as the file has them, with the unit in Item.unit",
     "Quantity.value": "unit in Quantity.unit",
+    "Quantity.at_most": "unit in Quantity.unit",
     "Quantity.tolerance": "relative",
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",

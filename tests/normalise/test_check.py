@@ -79,3 +79,17 @@ def test_everything_can_be_written_as_json(maker):
     text = json.dumps(found, allow_nan=False)
     assert json.loads(text) == found
     assert {"severity", "topic", "sentence", "consequence", "events"} == set(found[0])
+
+
+def test_a_gap_is_told_once_with_what_was_done_about_it():
+    found = checks(event(1, without=("kvp", "table_head_tilt_angle")), event(2))
+    (kvp,) = said(found, "kVp missing")
+    assert kvp.consequence == "the median of like events of the file is taken"
+    (tilt,) = said(found, "head tilt angle missing")
+    assert tilt.consequence == "0 is assumed"
+    assert len(said(found, "region")) == 2  # the item that no event has, and what the program took
+
+
+def test_kerma_without_a_number_is_not_called_nothing():
+    (check,) = said(checks(event(1), event(2, dose_rp=200.0)), "implausible", severity="problem")
+    assert "nobody knows" in check.consequence

@@ -51,13 +51,30 @@ def test_air_kerma_without_any_area_takes_the_usual_area_and_says_assumed():
     assert events.status["air_kerma_rp_mgy"][1] == Status.ASSUMED
 
 
-@pytest.mark.parametrize("values", [{"dose_rp": 100.1}, {"dose_area_product": 0.11}])
-def test_a_dose_that_no_event_has_is_set_aside(values):
-    events = normalise(procedure(event(1), event(2, **values)))
+def test_an_air_kerma_that_no_event_has_is_set_aside():
+    events = normalise(procedure(event(1), event(2, dose_rp=100.1)))
     assert list(events.mapped) == [True, False]
     assert events.unmapped_reason[1].startswith("implausible")
     assert np.isnan(events.air_kerma_rp_mgy[1])
     assert any("set aside as implausible" in sentence for sentence in events.warnings)
+
+
+@pytest.mark.parametrize(
+    ("area", "told"), [({"collimated_field_area": 0.0331}, "the collimated field area gives"), ({}, "the usual one")]
+)
+def test_a_kap_that_no_event_has_costs_only_the_field_s_size(area, told):
+    # 331 cm2 at the detector (1100 mm) are 110.3 cm2 at the reference point (635 mm); the other event's field is 100.
+    events = normalise(procedure(event(1), event(2, dose_area_product=0.11, **area), event(3, dose_area_product=0.2)))
+    assert events.mapped.all()
+    close(events.air_kerma_rp_mgy, [10.0] * 3, rtol=1e-12, because="Ka,r is as reported")
+    assert list(np.isnan(events.kap_gycm2)) == [False, True, True]
+    side = events.field_u_max_mm[1] - events.field_u_min_mm[1]
+    want = np.sqrt(33_100.0) * 635.0 / 1100.0 if area else 100.0
+    close(side, want, rtol=1e-9, because="a square with the area that is left")
+    assert any(told in sentence for sentence in events.assumptions)
+    (sentence,) = [sentence for sentence in events.warnings if "KAP above" in sentence]
+    assert "2000 Gy.cm2" in sentence  # the largest of both, said once
+    assert "2 of 3 events" in sentence
 
 
 def test_an_unknown_unit_of_dose_is_named_and_never_guessed():

@@ -106,3 +106,26 @@ def test_a_report_without_events_still_has_its_totals():
 def test_an_unknown_plane_counts_as_the_single_one():
     found = event(1, coded("acquisition_plane", Code("999", "DCM", "?")))
     assert normalise(procedure(found)).plane == ("single",)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(625.0, False), (680.0, True), (530.0, True), (0.0, True)])
+def test_fluoroscopy_times_are_compared(seconds, told):
+    found = [event(number, irradiation_duration=60.0) for number in range(10)]
+    events = normalise(procedure(*found, totals=(totals(0.1, 1e-3, seconds),)))
+    assert bool(sentences(events, "total fluoroscopy time")) is told
+
+
+def test_short_fluoroscopy_times_may_differ_by_their_rounding():
+    events = normalise(procedure(event(1, irradiation_duration=20.3), totals=(totals(0.01, 1e-4, 18.0),)))
+    assert not sentences(events, "fluoroscopy time")
+
+
+def test_a_total_that_no_procedure_has_is_told():
+    events = normalise(procedure(totals=(totals(150.0, 2.0),)))
+    assert len(sentences(events, "more than any procedure has")) == 2
+
+
+def test_a_sum_that_no_procedure_has_is_told():
+    events = normalise(procedure(*(event(number, dose_rp=60.0, dose_area_product=0.06) for number in (1, 2))))
+    (sentence,) = sentences(events, "more than any procedure has")
+    assert "sum of the events' air kerma, 120 Gy" in sentence

@@ -101,3 +101,21 @@ def test_events_without_uid_are_the_same_only_if_dated_and_equal(start, count):
 def test_a_report_of_totals_alone_adds_nothing_to_one_with_events():
     found = merged(file("a.dcm", totals(kerma="0.02")), FIRST)
     assert (total_gy(found), len(found.events)) == ([0.02], 2)
+
+
+def test_of_two_air_kermas_of_one_event_the_larger_counts_and_is_told():
+    found = merged(file("a.dcm", event(1, kerma="0.30"), event(2)), file("b.dcm", event(1, kerma="0.10"), event(3)))
+    (first,) = [each for each in found.events if only(each, "irradiation_event_uid").text == "1.2.3.1"]
+    assert only(first, "dose_rp").values == (0.30,)
+    (warning,) = [warning for warning in found.warnings if "different air kerma" in warning]
+    assert "1 irradiation events" in warning
+    assert "0.3 against 0.1 Gy; 0.2 Gy in all" in warning
+
+
+def test_files_of_one_study_that_are_not_alike_are_told():
+    heads = {"StudyDate": "20260101", "PatientSex": "M"}, {"StudyDate": "20260102", "PatientSex": "F"}
+    made = [build.encoded(build.report(event(number), **head)) for number, head in enumerate(heads)]
+    found = merged(*(read_bytes(one, f"{index}.dcm") for index, one in enumerate(made)))
+    (warning,) = [warning for warning in found.warnings if "differ in" in warning]
+    assert "date and patient's sex" in warning
+    assert not [warning for warning in merged(FIRST, SECOND).warnings if "differ in" in warning]

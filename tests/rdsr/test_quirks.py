@@ -224,3 +224,36 @@ def test_texts_of_several_lines_do_not_break_a_line():
 def test_a_report_with_totals_only_is_kept_for_the_triggers():
     found = procedure(totals())
     assert (len(found.events), len(found.accumulated)) == (0, 1)
+
+
+def started(text):
+    return build.item("DATETIME", ("111526", "DCM", "DateTime Started"), DateTime=text)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_uid_with_two_air_kermas_counts_with_the_larger_in_any_order(order):
+    kvp = num(("113733", "DCM", "KVP"), "80", unit="kV")
+    versions = event(1, kerma="0.50"), event(1, kvp, kerma="0.05")  # the smaller one says more
+    found = procedure(*(versions[index] for index in order), event(2))
+    assert sorted(only(each, "dose_rp").values[0] for each in found.events) == [0.01, 0.50]
+    assert any("0.5 against 0.05 Gy; 0.45 Gy in all" in warning for warning in found.warnings)
+
+
+def test_one_uid_with_two_units_of_air_kerma_is_compared_in_one():
+    milligray = build.container(
+        build.EVENT, build.uidref(build.EVENT_UID, "1.2.3.1"), num(build.KERMA, "20", unit="mGy")
+    )
+    found = procedure(milligray, event(1, kerma="0.01"))
+    assert only(found.events[0], "dose_rp").values == (20.0,)
+
+
+def test_one_uid_on_events_of_different_start_loses_no_dose():
+    found = procedure(*(event(1, started(f"2026010108{minute:02d}00")) for minute in range(5)))
+    assert len(found.events) == 5
+    assert any("4 irradiation events have the UID of another one but another start" in text for text in found.warnings)
+
+
+def test_a_start_that_is_missing_or_more_exact_is_no_other_event():
+    starts = started("20260101080000"), started("20260101080000.50"), started("202601010800")
+    found = procedure(*(event(1, start) for start in starts), event(1))
+    assert len(found.events) == 1

@@ -375,3 +375,33 @@ def test_a_window_that_is_not_counted_is_a_lower_bound(counted, says):
     found = one(evaluate(load("institutional-15gy"), amounts(psd=8.0), context), "institutional-15gy", "psd")
     assert found.fired is False
     assert ("lower bound" in found.note) is says
+
+
+# --- Lower bounds
+
+
+def bounded(value, at_most):
+    return {"psd": Quantity(value, "Gy", tolerance=0.35, at_most=at_most, lacks="half of the kerma is missing")}
+
+
+@pytest.mark.parametrize(
+    ("value", "at_most", "fired"),
+    [(1.0, 2.9, False), (1.0, 3.0, None), (1.0, float("inf"), None), (3.0, 9.0, True), (3.0, float("inf"), True)],
+)
+def test_a_lower_bound_is_no_only_where_the_most_that_it_can_be_is_below_the_level(value, at_most, fired):
+    found = one(evaluate(load("ncrp-168"), bounded(value, at_most)), "ncrp-168.substantial", "psd")
+    assert found.fired is fired
+    assert "half of the kerma is missing" in (found.reason if fired is None else found.note)
+    assert (found.probability is None) is (fired is None)
+
+
+def test_the_probability_of_a_lower_bound_is_that_of_the_most_that_it_can_be():
+    found = one(evaluate(load("ncrp-168"), bounded(1.0, 2.9)), "ncrp-168.substantial", "psd")
+    close(found.probability, probability(2.9, 3.0, 0.35), rtol=1e-12, because="never less than the truth")
+
+
+def test_a_rule_that_does_not_apply_says_no_also_to_a_lower_bound():
+    rules = site('psd = { level = 3.0, unit = "Gy" }', "when = { age_below_years = 16 }")
+    found = one(evaluate(rules, bounded(1.0, 99.0), Context(age_years=40.0)), "site.a", "psd")
+    assert found.fired is False
+    assert "may be reached but the rule does not apply" in found.note
