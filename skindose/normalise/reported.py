@@ -13,7 +13,7 @@ from skindose.normalise.angles import read_angles
 from skindose.normalise.columns import start
 from skindose.normalise.kerma import read_kerma
 from skindose.normalise.labels import FLUOROSCOPY, label_events, started
-from skindose.normalise.orientation import registered_orientation
+from skindose.normalise.orientation import registered_orientation, stated
 from skindose.normalise.profiles import Axis, Profile
 from skindose.normalise.table import POSITION, first
 from skindose.normalise.work import Work
@@ -29,13 +29,15 @@ class Readings:
     stand_deg      (events, 2) primary and secondary angle
     turned_deg     (events,) by how much the stand turned during the event
     table_deg      (events, 3) horizontal rotation, head tilt and cradle; 0 where missing, as in normalising
-    orientation    the registered one; "" where the file is silent
+    orientation    (events,) registered; "" where the file is silent
+    usual          the one that normalising takes for the whole file
     """
 
     profile: Profile
     started: tuple[str, ...]
     fluoroscopy: tuple[bool, ...]
-    orientation: str
+    orientation: tuple[str, ...]
+    usual: str
     position_mm: FloatArray
     own_zero_mm: FloatArray
     stand_deg: FloatArray
@@ -56,12 +58,13 @@ def readings(procedure: Procedure, settings: Settings | None = None) -> Readings
     label_events(work)
     read_kerma(work)
     read_angles(work)
-    orientation = registered_orientation(work)
+    usual = registered_orientation(work)
     return Readings(
         profile=work.profile,
         started=tuple(started(record) for record in work.records),
         fluoroscopy=tuple(kind == FLUOROSCOPY for kind in work.event_type),
-        orientation=orientation,
+        orientation=tuple(stated(work, record) or usual for record in work.records),
+        usual=usual,
         position_mm=_per_axis(work, _position),
         own_zero_mm=_per_axis(work, _own_zero),
         stand_deg=_stand(work),

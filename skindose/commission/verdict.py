@@ -1,0 +1,191 @@
+"""What the shots determine, what they leave open, and whether that is enough for a commissioned profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skindose.commission.advise import Step, plan
+from skindose.commission.fit import Fit
+from skindose.commission.hypotheses import of_profile, touched
+from skindose.commission.judge import LARGEST_SCATTER, LEAST_SHOTS, Explanation, explain, least_scatter_mm
+from skindose.commission.shots import AXES, Shots
+from skindose.errors import CommissioningError
+from skindose.model import FloatArray
+from skindose.normalise import Profile
+
+# A zero whose standard error is larger is not known well enough to place a patient by.
+LARGEST_ERROR_MM = 5.0
+# Without these a map would be placed by what the profile only assumes.
+ESSENTIAL = ("table_axes", *(f"{axis}_sign" for axis in AXES), "primary_sign", "secondary_sign")
+_SCALES = {10.0: "cm", 25.4: "inches", 1000.0: "m", 0.1: "tenths of a millimetre"}
+NAMES = {
+    "table_axes": "which item is which axis of the table",
+    "sideways_sign": "sense of the table's sideways position",
+    "height_sign": "sense of the table's height",
+    "head_foot_sign": "sense of the table's head-foot position",
+    "primary_sign": "sense of the primary angle",
+    "secondary_sign": "sense of the secondary angle",
+    "axis_order": "order of the stand's axes",
+    "angles_relative_to": "whether angles are relative to the patient or to the gantry",
+    "horizontal_rotation_sign": "sense of the table's horizontal rotation",
+    "head_tilt_sign": "sense of the table's head tilt",
+    "cradle_tilt_sign": "sense of the table's cradle tilt",
+}
+
+
+@dataclass(frozen=True)
+class Open:
+    """One thing that the shots leave open, by name and in words.
+
+    tried   some shot could have told, but together they do not
+    """
+
+    name: str
+    words: str
+    essential: bool
+    tried: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What can be said.
+
+    error_mm    (3,) standard errors of the table's zeros; infinite where not seen
+    error_deg   (2,) of the zeros of the stand's angles; NaN where they are not solved for
+    determined  names of choices and zeros that the shots settle
+    steps       shots that would settle what is open and was tried
+    refusal     why no profile is written, None where one may be
+    """
+
+    found: Explanation
+    error_mm: FloatArray
+    error_deg: FloatArray
+    determined: tuple[str, ...]
+    open: tuple[Open, ...]
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
+    refusal: CommissioningError | None
+
+
+def judge(shots: Shots, profile: Profile, accuracy_mm: float) -> Verdict:
+    """What the shots say of the machine, beside what its profile says.
+
+    raises   CommissioningError for fewer shots than can say anything
+    """
+    if len(shots) < LEAST_SHOTS:
+        what = f"{len(shots)} {'shots are' if len(shots) != 1 else 'shot is'} too few"
+        remedy = f"At least {LEAST_SHOTS} are needed, ten are good: docs/commissioning.md says which."
+        raise CommissioningError(what, "", remedy)
+    found = explain(shots, profile, accuracy_mm)
+    error = found.sigma_mm * np.sqrt(np.diag(found.fit.covariance))
+    contradiction = _contradiction(shots, profile, found, accuracy_mm)
+    left_open = () if contradiction else (*_open_zeros(found, error), *_open_choices(shots, found))
+    steps = () if contradiction else plan(shots, found, LARGEST_ERROR_MM, lambda fit: _differs(fit, found.fit))
+    names = {each.name for each in left_open}
+    sure = [name for name in (*(f"{axis}_zero" for axis in AXES), *touched(shots)) if name not in names]
+    angles = ["primary_zero", "secondary_zero"] if found.with_angles else []
+    return Verdict(
+        found=found,
+        error_mm=error[:3],
+        error_deg=error[3:] if found.with_angles else np.full(2, np.nan),
+        determined=() if contradiction else (*sure, *angles),
+        open=left_open,
+        steps=steps,
+        warnings=() if contradiction else (*_mistakes(shots, found), *_departures(found, profile, names)),
+        refusal=contradiction or _insufficient(left_open, steps),
+    )
+
+
+def _contradiction(shots: Shots, profile: Profile, found: Explanation, accuracy_mm: float) -> CommissioningError | None:
+    if found.scatter_mm > LARGEST_SCATTER * accuracy_mm:
+        off = np.linalg.norm(found.fit.residual_mm, axis=-1)
+        rms = float(np.sqrt((off**2).mean()))
+        what = (
+            f"the shots contradict each other: even the best of all conventions leaves the markers {rms:.0f} mm (rms) "
+            f"from the central rays, event {shots.event[np.argmax(off)] + 1} {off.max():.0f} mm"
+        )
+        return CommissioningError(what, "", _hint(shots, profile, accuracy_mm))
+    if found.rivals:
+        suspects = sorted({shot for each in (found.left_out, *found.rivals) for shot in each})
+        what = f"a mark is mistaken, and the others do not say which: event {_events(shots, suspects)}"
+        return CommissioningError(what, "", "Correct the mark, or repeat these shots, or add more.")
+    if len(shots) - len(found.left_out) < LEAST_SHOTS:
+        what = f"the mark of event {_events(shots, found.left_out)} contradicts the others, and without it too few remain"
+        return CommissioningError(what, "", f"Correct the mark; at least {LEAST_SHOTS} shots must agree.")
+    return None
+
+
+def _hint(shots: Shots, profile: Profile, accuracy_mm: float) -> str:
+    """What may have gone wrong: the marks' unit, where another one makes sense of them."""
+    for factor, unit in _SCALES.items():
+        if least_scatter_mm(shots.scaled(factor), profile) <= LARGEST_SCATTER * accuracy_mm:
+            return f"The marks fit if they are in {unit}: write them in mm."
+    return "Check the numbers of the events, and where the marks are measured from (docs/commissioning.md)."
+
+
+def _events(shots: Shots, which: tuple[int, ...] | list[int]) -> str:
+    return ", ".join(str(shots.event[shot] + 1) for shot in which)
+
+
+def _differs(fit: Fit, taken: Fit) -> bool:
+    """Whether two hypotheses differ in what a map rests on."""
+    mine, its = taken.hypothesis.choices(), fit.hypothesis.choices()
+    return any(mine[name] != its[name] for name in ESSENTIAL)
+
+
+def _open_zeros(found: Explanation, error: FloatArray) -> list[Open]:
+    left_open = []
+    for axis, name in enumerate(AXES):
+        if not error[axis] <= LARGEST_ERROR_MM:
+            how = "not seen at all" if np.isinf(error[axis]) else f"standard error {error[axis]:.0f} mm"
+            left_open.append(Open(f"{name}_zero", f"zero of the table's {name.replace('_', '-')} position ({how})", True))
+    return left_open
+
+
+def _open_choices(shots: Shots, found: Explanation) -> list[Open]:
+    values = [fit.hypothesis.choices() for fit in found.equal]
+    could = touched(shots)
+    return [
+        Open(name, words, name in ESSENTIAL, name in could)
+        for name, words in NAMES.items()
+        if name not in could or len({each[name] for each in values}) > 1
+    ]
+
+
+def _mistakes(shots: Shots, found: Explanation) -> list[str]:
+    off = np.linalg.norm(found.fit.residual_mm, axis=-1)
+    return [
+        f"The mark of event {shots.event[shot] + 1} is mistaken: it lies {off[shot]:.0f} mm from the central ray by "
+        "what the others say. It is left out."
+        for shot in found.left_out
+    ]
+
+
+def _departures(found: Explanation, profile: Profile, left_open: set[str]) -> list[str]:
+    """Where the shots say other than the profile; marks that are mirrored look like that, so it is asked."""
+    taken, said = found.fit.hypothesis.choices(), of_profile(profile).choices()
+    differ = {name for name, value in taken.items() if value != said[name]} - left_open
+    if not differ:
+        return []
+    words = "; ".join(NAMES[name] for name in NAMES if name in differ)
+    warning = f"Other than in profile {profile.name}: {words}."
+    if {"sideways_sign", "primary_sign"} <= differ:
+        warning += " Marks whose left and right are exchanged would look the same: left is the left of a patient who lies "
+        warning += "head first on his back."
+    if {"head_foot_sign", "secondary_sign"} <= differ:
+        warning += " Marks measured from the wrong end of the table would look the same: they count from the head end."
+    return [warning]
+
+
+def _insufficient(left_open: tuple[Open, ...], steps: tuple[Step, ...]) -> CommissioningError | None:
+    lacking = "; ".join(each.words for each in left_open if each.essential)
+    if not lacking:
+        return None
+    needed = [step.words for step in steps if step.needed]
+    remedy = "Add shots: docs/commissioning.md says which."
+    if needed:
+        listed = needed[0] if len(needed) == 1 else "; ".join(f"{i}) {words}" for i, words in enumerate(needed, 1))
+        remedy = f"Add {'a shot' if len(needed) == 1 else f'{len(needed)} shots'}: {listed}."
+    return CommissioningError(f"the shots do not determine: {lacking}", "", remedy)
