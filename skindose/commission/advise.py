@@ -31,22 +31,33 @@ class Trial:
     shot: Shots
 
 
+class _Departure(NamedTuple):
+    """In what a shot that is tried departs from the first one; at 0/0 without."""
+
+    aside: bool
+    raised: bool
+    lower: bool
+    primary: bool
+    secondary: bool
+    orientation: str
+
+
 def trials(shots: Shots, fit: Fit) -> Iterator[Trial]:
     """Ordinary shots, from those that depart least from what is there."""
     registered = ("hfs",) if set(shots.orientation) == {"hfs"} else (shots.orientation[0], "hfs")
-    grid = product(*[(False, True)] * 5, registered)
-    for choice in sorted(grid, key=lambda choice: (sum(choice[:5]), choice[:5])):
-        aside, raised, lower, primary, secondary, orientation = choice
-        marker = shots.marker_mm[0] + (_ASIDE_MM if aside else 0.0) + (_RAISED_MM if raised else 0.0)
-        angles = np.array([_PRIMARY_DEG * primary, _SECONDARY_DEG * secondary])
+    either = (False, True)
+    grid = (_Departure(*each) for each in product(either, either, either, either, either, registered))
+    for choice in sorted(grid, key=lambda each: (each.count(True), each[:5])):
+        marker = shots.marker_mm[0] + (_ASIDE_MM if choice.aside else 0.0) + (_RAISED_MM if choice.raised else 0.0)
+        angles = np.array([_PRIMARY_DEG * choice.primary, _SECONDARY_DEG * choice.secondary])
         yield Trial(
-            _words(marker, lower, angles, orientation if len(registered) > 1 else ""),
-            _reported(shots, fit, marker, lower, angles, orientation),
+            _words(marker, choice.lower, angles, choice.orientation if len(registered) > 1 else ""),
+            _reported(shots, fit, marker, angles, choice),
         )
 
 
 def _words(marker_mm: FloatArray, lower: bool, angles_deg: FloatArray, orientation: str) -> str:
-    left, up, head = marker_mm[0], -marker_mm[1], -marker_mm[2]
+    left, up, head = marker_mm[0], 0.0 - marker_mm[1], 0.0 - marker_mm[2]
     side = f"{abs(left):.0f} mm {'left' if left > 0 else 'right'} of" if round(left) else "on"
     parts = [
         f"marker {side} the centre line, {head:.0f} mm from the head end, {up:.0f} mm up",
@@ -56,9 +67,7 @@ def _words(marker_mm: FloatArray, lower: bool, angles_deg: FloatArray, orientati
     return ", ".join([*parts, f"registered {orientation.upper()}"] if orientation else parts)
 
 
-def _reported(
-    shots: Shots, fit: Fit, marker: FloatArray, lower: bool, angles: FloatArray, orientation: str
-) -> Shots:
+def _reported(shots: Shots, fit: Fit, marker: FloatArray, angles: FloatArray, choice: _Departure) -> Shots:
     """One shot: the readings with the marker on the central ray, under the conventions of the fit."""
     shot = replace(
         shots,
@@ -67,12 +76,12 @@ def _reported(
         reading_mm=np.zeros((1, 3)),
         stand_deg=angles[None],
         table_deg=np.zeros((1, 3)),
-        orientation=(orientation,),
+        orientation=(choice.orientation,),
         remark=("",),
     )
     ray = rays(shot, fit.hypothesis.stand, fit.angle_zeros_deg)[0]
     matrix = fit.hypothesis.table.matrix
-    height_mm = float((shots.reading_mm @ matrix.T)[:, 1].mean() - fit.zeros_mm[1]) + LOWER_MM * lower
+    height_mm = float((shots.reading_mm @ matrix.T)[:, 1].mean() - fit.zeros_mm[1]) + LOWER_MM * choice.lower
     lever = (marker[1] + height_mm) / ray[1] if abs(ray[1]) > 0.2 else 0.0
     position = -(marker - lever * ray)
     return replace(shot, reading_mm=((position + fit.zeros_mm) @ matrix)[None])
@@ -80,12 +89,19 @@ def _reported(
 
 def added(shots: Shots, more: Shots) -> Shots:
     """The shots with one more."""
-    joined = {
-        name: np.concatenate([getattr(shots, name), getattr(more, name)])
-        for name in ("event", "marker_mm", "reading_mm", "stand_deg", "table_deg")
-    }
+
+    def both(name: str) -> FloatArray:
+        return np.concatenate([getattr(shots, name), getattr(more, name)])
+
     return replace(
-        shots, **joined, orientation=shots.orientation + more.orientation, remark=shots.remark + more.remark
+        shots,
+        event=np.concatenate([shots.event, more.event]),
+        marker_mm=both("marker_mm"),
+        reading_mm=both("reading_mm"),
+        stand_deg=both("stand_deg"),
+        table_deg=both("table_deg"),
+        orientation=shots.orientation + more.orientation,
+        remark=shots.remark + more.remark,
     )
 
 

@@ -76,7 +76,8 @@ def rays(shots: Shots, stand: Stand, angle_zeros_deg: FloatArray | None = None) 
     if stand.angles_relative_to == "patient":
         registered = np.array([ORIENTATIONS[each] for each in shots.orientation])
         direction = np.einsum("nij,nj->ni", registered, direction)
-    return np.einsum("nji,nj->ni", table_axes(shots, stand), direction)
+    seen: FloatArray = np.einsum("nji,nj->ni", table_axes(shots, stand), direction)
+    return seen
 
 
 def table_axes(shots: Shots, stand: Stand) -> FloatArray:
@@ -95,7 +96,8 @@ def distances(shots: Shots, hypothesis: Hypothesis, zeros_mm: FloatArray, angle_
     position = shots.reading_mm @ hypothesis.table.matrix.T - zeros_mm
     away = shots.marker_mm - isocentre(position)
     ray = rays(shots, hypothesis.stand, angle_zeros_deg)
-    return away - (away * ray).sum(axis=-1, keepdims=True) * ray
+    across: FloatArray = away - (away * ray).sum(axis=-1, keepdims=True) * ray
+    return across
 
 
 def sums(shots: Shots, stand: list[Stand], table: list[Table]) -> Sums:
@@ -147,7 +149,9 @@ def pseudo_inverse(matrix: FloatArray, scale: FloatArray) -> FloatArray:
     """Inverse of symmetric matrices, 0 along directions whose eigenvalue is next to nothing beside `scale`."""
     value, vector = np.linalg.eigh(matrix)
     seen = value > BLIND * np.asarray(scale)[..., None]
-    return (vector * np.where(seen, 1.0 / np.where(seen, value, 1.0), 0.0)[..., None, :]) @ np.swapaxes(vector, -1, -2)
+    weight = np.where(seen, 1.0 / np.where(seen, value, 1.0), 0.0)
+    inverse: FloatArray = (vector * weight[..., None, :]) @ np.swapaxes(vector, -1, -2)
+    return inverse
 
 
 def solve(shots: Shots, hypothesis: Hypothesis, counts: FloatArray, with_angles: bool) -> Fit:
@@ -218,7 +222,7 @@ def _covariance(jacobian: FloatArray, shots: float) -> FloatArray:
     scale = np.sqrt(np.maximum(np.diag(normal), 1e-12))
     value, vector = np.linalg.eigh(normal / np.outer(scale, scale))
     seen = value > BLIND
-    covariance = (vector[:, seen] / value[seen]) @ vector[:, seen].T / np.outer(scale, scale)
+    covariance: FloatArray = (vector[:, seen] / value[seen]) @ vector[:, seen].T / np.outer(scale, scale)
     blind = (np.abs(vector[:, ~seen]) > 0.05).any(axis=1) | (scale**2 <= BLIND * shots)
     covariance[blind, blind] = np.inf
     return covariance

@@ -1,4 +1,4 @@
-"""What a machine's readings could mean: signs, names of the table's axes, order of the stand's axes, frame of its angles."""
+"""What a machine's readings could mean: signs, names of the table's axes, order and frame of the stand's angles."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def stands(shots: Shots, profile: Profile) -> list[Stand]:
     turns = [(1, -1) if moves else (sign,) for moves, sign in zip(turned, own, strict=True)]
     frames = (profile.angles_relative_to,) if set(shots.orientation) == {"hfs"} else ("patient", "gantry")
     orders = ("primary-secondary", "secondary-primary")
-    return [Stand(*choice) for choice in product((1, -1), (1, -1), orders, frames, *turns)]
+    return [
+        Stand(primary, secondary, order, frame, *senses)
+        for primary, secondary, order, frame, senses in product((1, -1), (1, -1), orders, frames, product(*turns))
+    ]
 
 
 def tables() -> list[Table]:

@@ -2,7 +2,7 @@
 
 Explanations of the shots are tried from the simplest on: all marks right; the stand's angles off by constants; one mark
 mistaken; one mark mistaken and angles off; two marks ... A more complicated one replaces a simpler one only where an F
-test on the sums of squares says that chance would hardly do it, counted over all the marks that could be the mistaken one.
+test on the sums of squares says that chance would hardly do it, over all the marks that could be the mistaken one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MARKS.csv: where the marker lay at each shot, read with every mistake told by line and column, and written as a form."""
+"""MARKS.csv: where the marker lay at each shot; every mistake told by line and column; a form to fill in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REMARK = "remark"
 # What can lie on a table top; beyond it the unit or the column is wrong.
 LIMITS_MM = {"marker_left_mm": (-500.0, 500.0), "marker_head_mm": (-200.0, 4000.0), "marker_up_mm": (-150.0, 800.0)}
 MEANING = {
-    "marker_left_mm": "from the centre line, towards the left of a patient who lies head first on his back; right is negative",
+    "marker_left_mm": "from the centre line, positive to the left of a patient who lies head first on his back",
     "marker_head_mm": "from the table's head end, towards the feet",
     "marker_up_mm": "above the upper surface of the bare table top",
 }
@@ -135,7 +135,9 @@ def _mark(row: Sequence[str], columns: Sequence[str], comma: bool, where: tuple[
     if len(blank) == len(PLACES):
         return None
     if blank:
-        raise InputError("is empty", _at(where, blank[0]), "Fill it in, or empty all three places to leave the row out.")
+        raise InputError(
+            "is empty", _at(where, blank[0]), "Fill it in, or empty all three places to leave the row out."
+        )
     numbering = next(column for column in NUMBERINGS if column in fields)
     places = {column: _place(fields[column], comma, column, where) for column in PLACES}
     return Mark(where[1], _number(fields[numbering], numbering, where), **places, remark=fields.get(REMARK, ""))
@@ -143,7 +145,9 @@ def _mark(row: Sequence[str], columns: Sequence[str], comma: bool, where: tuple[
 
 def _number(text: str, column: str, where: tuple[str, int]) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 100_000):
-        raise InputError(f"{text!r} is no number of an {column}", _at(where, column), "They count from 1 in time order.")
+        raise InputError(
+            f"{text!r} is no number of an {column}", _at(where, column), "They count from 1 in time order."
+        )
     return int(text)
 
 
@@ -194,15 +198,16 @@ _EXAMPLE = (
 )
 
 
-def template(rows: Iterable[Mapping[str, object]] | None = None) -> str:
+def template(rows: Iterable[Mapping[str, object]] | None = None, numbering: str = "acquisition") -> str:
     """A form to fill in.
 
-    rows   for each acquisition of a report `number` and `remark`; without, an example by acquisition
+    rows   for each event or acquisition of a report `number` and `remark`; without, an example
     """
+    counted = "events" if numbering == "event" else "acquisitions (events that are not fluoroscopy)"
     out = io.StringIO()
-    out.write(_HEAD.format(numbering="acquisition", counted="acquisitions (events that are not fluoroscopy)", **MEANING))
+    out.write(_HEAD.format(numbering=numbering, counted=counted, **MEANING))
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("acquisition", *PLACES, REMARK))
+    writer.writerow((numbering, *PLACES, REMARK))
     if rows is None:
         writer.writerows(_EXAMPLE)
     else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skindose.commission.marks import Mark, Marks
 from skindose.errors import InputError
-from skindose.model import FloatArray, IntArray
+from skindose.model import BoolArray, FloatArray, IntArray
 from skindose.normalise import Readings
 
 # A stand that turned by more during an exposure was not at the angle of the mark; rounding alone gives up to 1 degree.
@@ -23,7 +23,7 @@ class Shots:
 
     event        (shots,) index of the event in time order
     marker_mm    (shots, 3) the marker in the table frame
-    reading_mm   (shots, 3) readings of the profile's sideways, height and head-foot items, the file's own zero taken off
+    reading_mm   (shots, 3) readings of the profile's sideways, height and head-foot items less the file's own zero
     own_zero     (3,) whether the file has a zero of its own for those items
     stand_deg    (shots, 2) primary and secondary angle as reported
     table_deg    (shots, 3) horizontal rotation, head tilt and cradle as reported
@@ -54,13 +54,13 @@ def pick(readings: Readings, marks: Marks) -> Shots:
     """
     if not len(readings):
         raise InputError("the report has no irradiation event", "", "Give the report of the shots.")
-    if np.isnan(readings.position_mm).all():
+    if not readings.profile.has_table or np.isnan(readings.position_mm).all():
         remedy = "A machine without them cannot be commissioned: its maps are placed by anatomy."
         raise InputError("no event of the report has a table position", "", remedy)
     event = np.array([_event(mark, readings, marks) for mark in marks.marks], dtype=np.int32)
     for mark, index in zip(marks.marks, event.tolist(), strict=True):
         _usable(readings, index, f"{marks.name}, line {mark.line}")
-    own = ~np.isnan(readings.own_zero_mm[event]).all(axis=0)
+    own: BoolArray = np.isfinite(readings.own_zero_mm[event]).any(axis=0)
     fallback = [getattr(readings.profile.table, axis).zero_mm for axis in AXES]
     zero = np.where(np.isnan(readings.own_zero_mm[event]), fallback, readings.own_zero_mm[event])
     return Shots(

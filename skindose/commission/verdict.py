@@ -112,7 +112,9 @@ def _contradiction(shots: Shots, profile: Profile, found: Explanation, accuracy_
         what = f"a mark is mistaken, and the others do not say which: event {_events(shots, suspects)}"
         return CommissioningError(what, "", "Correct the mark, or repeat these shots, or add more.")
     if len(shots) - len(found.left_out) < LEAST_SHOTS:
-        what = f"the mark of event {_events(shots, found.left_out)} contradicts the others, and without it too few remain"
+        what = (
+            f"the mark of event {_events(shots, found.left_out)} contradicts the others, and without it too few remain"
+        )
         return CommissioningError(what, "", f"Correct the mark; at least {LEAST_SHOTS} shots must agree.")
     return None
 
@@ -140,7 +142,9 @@ def _open_zeros(found: Explanation, error: FloatArray) -> list[Open]:
     for axis, name in enumerate(AXES):
         if not error[axis] <= LARGEST_ERROR_MM:
             how = "not seen at all" if np.isinf(error[axis]) else f"standard error {error[axis]:.0f} mm"
-            left_open.append(Open(f"{name}_zero", f"zero of the table's {name.replace('_', '-')} position ({how})", True))
+            left_open.append(
+                Open(f"{name}_zero", f"zero of the table's {name.replace('_', '-')} position ({how})", True)
+            )
     return left_open
 
 
@@ -172,7 +176,9 @@ def _departures(found: Explanation, profile: Profile, left_open: set[str]) -> li
     words = "; ".join(NAMES[name] for name in NAMES if name in differ)
     warning = f"Other than in profile {profile.name}: {words}."
     if {"sideways_sign", "primary_sign"} <= differ:
-        warning += " Marks whose left and right are exchanged would look the same: left is the left of a patient who lies "
+        warning += (
+            " Marks whose left and right are exchanged would look the same: left is the left of a patient who lies "
+        )
         warning += "head first on his back."
     if {"head_foot_sign", "secondary_sign"} <= differ:
         warning += " Marks measured from the wrong end of the table would look the same: they count from the head end."

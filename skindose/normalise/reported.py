@@ -117,4 +117,5 @@ def _table(work: Work) -> FloatArray:
         "cradle_tilt": table.cradle_tilt_sign,
     }
     angles = [sign * work.columns[f"table_{name}_angle_deg"] for name, sign in signs.items()]
-    return np.nan_to_num(np.stack(angles, axis=-1))
+    filled: FloatArray = np.nan_to_num(np.stack(angles, axis=-1))
+    return filled

@@ -3,7 +3,7 @@
 Everything true is in the words of docs/conventions.md; everything reported in the machine's own.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Shot:
-    """True stand angles (as the machine's display has them, without sign), marker and isocentre's height over the table."""
+    """True angles of the stand, the marker, and how far the isocentre lies above the table top."""
 
     marker: tuple = (0.0, 400.0, 0.0)  # left, from the head end, up
     primary: float = 0.0
