@@ -12,7 +12,7 @@ Levenberg and Marquardt's method from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,20 @@ class Sums(NamedTuple):
     cross: FloatArray
     turn: FloatArray
     turn_side: FloatArray
+
+    def without(self, left_out: tuple[int, ...], whole: list[FloatArray]) -> list[FloatArray]:
+        """Sums over the shots that count; `whole` are those over all."""
+        if not left_out:
+            return whole
+        return [every - part[:, :, list(left_out)].sum(axis=2) for every, part in zip(whole, self, strict=True)]
+
+    def whole(self) -> list[FloatArray]:
+        """Sums over all shots."""
+        return [part.sum(axis=2) for part in self]
+
+    def of_stands(self, chosen: Sequence[int]) -> Sums:
+        """The same for some hypotheses of the stand only."""
+        return Sums(*(part[list(chosen)] for part in self))
 
 
 class Fit(NamedTuple):
@@ -127,14 +141,15 @@ def _per_degree(shots: Shots, stand: list[Stand], ray: FloatArray) -> FloatArray
     return np.stack(turned, axis=-1) / _PROBE_DEG
 
 
-def squares(total: Sums, left_out: tuple[int, ...] = ()) -> tuple[FloatArray, FloatArray]:
+def squares(
+    total: Sums, left_out: tuple[int, ...] = (), whole: list[FloatArray] | None = None
+) -> tuple[FloatArray, FloatArray]:
     """(h, t) least sum of squares of each hypothesis without some shots: for angles as reported, and with their zeros.
 
-    The second is a linear forecast, good to rank by.
+    The second is a linear forecast, good to rank by. `whole` saves time where many sets are tried.
     """
-    keep = [shot for shot in range(total.square.shape[-1]) if shot not in left_out]
-    matrix, side, square, cross, turn, turn_side = (part[:, :, keep].sum(axis=2) for part in total)
-    inverse = pseudo_inverse(matrix, np.asarray(len(keep)))
+    matrix, side, square, cross, turn, turn_side = total.without(left_out, whole or total.whole())
+    inverse = pseudo_inverse(matrix, np.asarray(total.square.shape[-1] - len(left_out)))
     zeros = (inverse @ side[..., None])[..., 0]
     plain = np.maximum(square - (side * zeros).sum(axis=-1), 0.0)
     across = np.swapaxes(cross, -1, -2)

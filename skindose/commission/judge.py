@@ -7,8 +7,9 @@ test on the sums of squares says that chance would hardly do it, over all the ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 from math import comb
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skindose.commission.fit import Fit, Sums, solve, squares, sums
-from skindose.commission.hypotheses import Hypothesis, nearest, of_profile, stands, tables
+from skindose.commission.hypotheses import Hypothesis, Stand, nearest, of_profile, stands, tables
 from skindose.commission.shots import Shots
 from skindose.model import FloatArray
 from skindose.normalise import Profile
@@ -37,7 +38,7 @@ ROUNDING_MM = 0.4
 # Smaller zeros of the angles are within the accuracy of display and stand.
 LEAST_ANGLE_DEG = 0.3
 LEAST_FREEDOM = 3
-_MOST_PAIRED = 12
+_MOST_PAIRED, _MOST_STANDS = 10, 24
 _SOLVED = 3  # hypotheses that are solved to the end, where their rank is a forecast
 
 
@@ -46,12 +47,49 @@ class Candidates:
     """All hypotheses of the shots, and their normal equations."""
 
     shots: Shots
-    hypotheses: list[Hypothesis]
+    stands: list[Stand]
     total: Sums
 
-    def squares(self, left_out: tuple[int, ...], with_angles: bool) -> FloatArray:
-        """(hypotheses,) sums of squares without some shots; with the angles' zeros a forecast."""
-        return squares(self.total, left_out)[int(with_angles)].ravel()
+    @cached_property
+    def hypotheses(self) -> list[Hypothesis]:
+        """In the order of the flattened sums of squares."""
+        return [Hypothesis(stand, table) for stand in self.stands for table in tables()]
+
+    @cached_property
+    def whole(self) -> list[FloatArray]:
+        """Sums over all shots."""
+        return self.total.whole()
+
+    def squares(self, left_out: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+        """(hypotheses,) sums of squares without some shots: angles as reported, and with their zeros (a forecast)."""
+        plain, turned = squares(self.total, left_out, self.whole)
+        return plain.ravel(), turned.ravel()
+
+    @cached_property
+    def singles(self) -> list[_Set]:
+        """Every shot left out by itself."""
+        return [self._without((shot,)) for shot in range(len(self.shots))]
+
+    @cached_property
+    def pairs(self) -> list[_Set]:
+        """Pairs of the shots that single themselves out most, over the stands that could fit without two."""
+        chosen: set[int] = set()
+        for least in (lambda each: each.plain, lambda each: each.turned):
+            chosen |= {each.left_out[0] for each in sorted(self.singles, key=least)[:_MOST_PAIRED]}
+        per_stand = np.min([each.per_stand for each in self.singles], axis=0)
+        likely = sorted(np.argsort(per_stand, kind="stable")[:_MOST_STANDS].tolist())
+        fewer = Candidates(self.shots, [self.stands[i] for i in likely], self.total.of_stands(likely))
+        return [fewer._without(pair) for pair in combinations(sorted(chosen), 2)]
+
+    def _without(self, left_out: tuple[int, ...]) -> _Set:
+        plain, turned = squares(self.total, left_out, self.whole)
+        return _Set(left_out, float(plain.min()), float(turned.min()), plain.min(axis=1))
+
+    def sets(self, count: int, with_angles: bool) -> list[tuple[tuple[int, ...], float]]:
+        """Sets of `count` shots with the least sum of squares of the others, from the least on."""
+        every = {0: [], 1: self.singles, 2: self.pairs}[count] if count else [self._without(())]
+        found = [(each.left_out, each.turned if with_angles else each.plain) for each in every]
+        return sorted(found, key=lambda pair: pair[1])
 
     def solve(self, left_out: tuple[int, ...], with_angles: bool, chosen: Sequence[int]) -> list[Fit]:
         """Some of the hypotheses solved, the best first."""
@@ -59,6 +97,15 @@ class Candidates:
         counts[list(left_out)] = 0.0
         fits = [solve(self.shots, self.hypotheses[i], counts, with_angles) for i in chosen]
         return sorted(fits, key=lambda fit: fit.square_mm2)
+
+
+class _Set(NamedTuple):
+    """Shots left out, and the least sum of squares of the others: over all hypotheses, and for each of the stand."""
+
+    left_out: tuple[int, ...]
+    plain: float
+    turned: float
+    per_stand: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +124,13 @@ class Explanation:
     rivals: tuple[tuple[int, ...], ...]
     sigma_mm: float
     scatter_mm: float
+    alone: Mapping[str, tuple[int, ...]]
 
 
 def candidates(shots: Shots, profile: Profile) -> Candidates:
     """Every hypothesis that the shots could tell apart."""
-    stand, table = stands(shots, profile), tables()
-    return Candidates(shots, [Hypothesis(s, t) for s in stand for t in table], sums(shots, stand, table))
+    stand = stands(shots, profile)
+    return Candidates(shots, stand, sums(shots, stand, tables()))
 
 
 def explain(shots: Shots, profile: Profile, accuracy_mm: float) -> Explanation:
@@ -95,18 +143,17 @@ def explain(shots: Shots, profile: Profile, accuracy_mm: float) -> Explanation:
     scatter = float(np.sqrt(best.fit.square_mm2 / best.freedom))
     sigma = max(scatter, accuracy_mm / 2.0)
     if scatter > LARGEST_SCATTER * accuracy_mm:  # nothing fits: which hypotheses do so alike is no question
-        return Explanation(best.left_out, best.with_angles, best.fit, (best.fit,), (), sigma, scatter)
+        return Explanation(best.left_out, best.with_angles, best.fit, (best.fit,), (), sigma, scatter, {})
     fits = _equal(every, best, sigma)
     chosen = nearest([fit.hypothesis for fit in fits], of_profile(profile))
     fits = [fits[chosen], *fits[:chosen], *fits[chosen + 1 :]]
-    rivals = _rivals(every, best, sigma)
-    return Explanation(best.left_out, best.with_angles, fits[0], tuple(fits), rivals, sigma, scatter)
+    rivals, alone = _rivals(every, best, sigma), _alone(every, best, fits[0].hypothesis, sigma)
+    return Explanation(best.left_out, best.with_angles, fits[0], tuple(fits), rivals, sigma, scatter, alone)
 
 
 def least_scatter_mm(shots: Shots, profile: Profile) -> float:
     """Scatter of the best hypothesis, one mark left out: a quick look whether the shots make sense at all."""
-    every = candidates(shots, profile)
-    (_, least), *_ = _sets(every, 1, False)
+    (_, least), *_ = candidates(shots, profile).sets(1, False)
     return float(np.sqrt(least / (2 * len(shots) - 5)))
 
 
@@ -134,29 +181,18 @@ def _simplest(every: Candidates, accuracy_mm: float) -> _Model:
     best = _model(every, (), False)
     mistakes = min(MOST_MISTAKES, len(every.shots) // SHOTS_PER_MISTAKE)
     for count, with_angles in product(range(mistakes + 1), (False, True)):
-        model = _model(every, _sets(every, count, with_angles)[0][0], with_angles)
+        if count > 1 and np.sqrt(best.fit.square_mm2 / best.freedom) < accuracy_mm / 2.0:
+            break  # what is left scatters less than it may: a further mistake would be too small to matter
+        model = _model(every, every.sets(count, with_angles)[0][0], with_angles)
         if model.freedom >= LEAST_FREEDOM and _better(model, best) and _matters(model, best, accuracy_mm):
             best = model
     return best
 
 
 def _model(every: Candidates, left_out: tuple[int, ...], with_angles: bool) -> _Model:
-    order = np.argsort(every.squares(left_out, with_angles), kind="stable")
+    order = np.argsort(every.squares(left_out)[int(with_angles)], kind="stable")
     fits = every.solve(left_out, with_angles, order[: _SOLVED if with_angles else 1].tolist())
     return _Model(left_out, with_angles, fits[0])
-
-
-def _sets(every: Candidates, count: int, with_angles: bool) -> list[tuple[tuple[int, ...], float]]:
-    """Sets of `count` shots with the least sum of squares of the others, from the least on.
-
-    Pairs are made of the shots that single themselves out most.
-    """
-    chosen: Sequence[int] = range(len(every.shots))
-    if count > 1:
-        chosen = sorted(left_out[0] for left_out, _ in _sets(every, 1, with_angles)[:_MOST_PAIRED])
-    sets = list(combinations(chosen, count))
-    least = [float(every.squares(left_out, with_angles).min()) for left_out in sets]
-    return sorted(zip(sets, least, strict=True), key=lambda pair: pair[1])
 
 
 def _better(model: _Model, best: _Model) -> bool:
@@ -199,7 +235,7 @@ def _matters(model: _Model, best: _Model, accuracy_mm: float) -> bool:
 
 def _equal(every: Candidates, best: _Model, sigma_mm: float) -> list[Fit]:
     """Every hypothesis that fits as well as the best, the best first."""
-    forecast = every.squares(best.left_out, best.with_angles)
+    forecast = every.squares(best.left_out)[int(best.with_angles)]
     margin = DISTINCT * sigma_mm**2
     wide = 3.0 if best.with_angles else 1.0
     near = np.flatnonzero(forecast <= forecast.min() + wide * margin)
@@ -211,5 +247,19 @@ def _rivals(every: Candidates, best: _Model, sigma_mm: float) -> tuple[tuple[int
     """Other sets of as many marks without which the rest would fit as well."""
     if not best.left_out:
         return ()
-    (_, least), *others = _sets(every, len(best.left_out), best.with_angles)
+    (_, least), *others = every.sets(len(best.left_out), best.with_angles)
     return tuple(left_out for left_out, square in others if square <= least + TOLD_APART * sigma_mm**2)
+
+
+def _alone(every: Candidates, best: _Model, taken: Hypothesis, sigma_mm: float) -> dict[str, tuple[int, ...]]:
+    """Choices that rest on one shot alone, which could be mistaken without a trace, and that shot."""
+    choices = [each.choices() for each in every.hypotheses]
+    others = {name: np.array([each[name] != value for each in choices]) for name, value in taken.choices().items()}
+    index, found = every.hypotheses.index(taken), dict[str, tuple[int, ...]]()
+    for shot in (shot for shot in range(len(every.shots)) if shot not in best.left_out):
+        square = every.squares((*best.left_out, shot))[int(best.with_angles)]
+        standing = square <= square[index] + TOLD_APART * sigma_mm**2
+        for name, other in others.items():
+            if (standing & other).any():
+                found[name] = (*found.get(name, ()), shot)
+    return found

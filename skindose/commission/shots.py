@@ -8,7 +8,7 @@ import numpy as np
 
 from skindose.commission.marks import Mark, Marks
 from skindose.errors import InputError
-from skindose.model import BoolArray, FloatArray, IntArray
+from skindose.model import FloatArray, IntArray
 from skindose.normalise import Readings
 
 # A stand that turned by more during an exposure was not at the angle of the mark; rounding alone gives up to 1 degree.
@@ -33,7 +33,7 @@ class Shots:
     event: IntArray
     marker_mm: FloatArray
     reading_mm: FloatArray
-    own_zero: tuple[bool, bool, bool]
+    own_zero: tuple[bool, ...]
     stand_deg: FloatArray
     table_deg: FloatArray
     orientation: tuple[str, ...]
@@ -60,14 +60,14 @@ def pick(readings: Readings, marks: Marks) -> Shots:
     event = np.array([_event(mark, readings, marks) for mark in marks.marks], dtype=np.int32)
     for mark, index in zip(marks.marks, event.tolist(), strict=True):
         _usable(readings, index, f"{marks.name}, line {mark.line}")
-    own: BoolArray = np.isfinite(readings.own_zero_mm[event]).any(axis=0)
+    own = tuple(bool(np.isfinite(readings.own_zero_mm[event, axis]).any()) for axis in range(len(AXES)))
     fallback = [getattr(readings.profile.table, axis).zero_mm for axis in AXES]
     zero = np.where(np.isnan(readings.own_zero_mm[event]), fallback, readings.own_zero_mm[event])
     return Shots(
         event=event,
         marker_mm=np.array([(m.marker_left_mm, -m.marker_up_mm, -m.marker_head_mm) for m in marks.marks]),
         reading_mm=readings.position_mm[event] - np.where(own, zero, 0.0),
-        own_zero=(bool(own[0]), bool(own[1]), bool(own[2])),
+        own_zero=own,
         stand_deg=readings.stand_deg[event],
         table_deg=readings.table_deg[event],
         orientation=tuple(readings.orientation[i] or "hfs" for i in event.tolist()),

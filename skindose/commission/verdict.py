@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skindose.commission.advise import Step, plan
-from skindose.commission.fit import Fit
+from skindose.commission.advise import Step, counts, plan
+from skindose.commission.fit import Fit, solve
 from skindose.commission.hypotheses import of_profile, touched
 from skindose.commission.judge import LARGEST_SCATTER, LEAST_SHOTS, Explanation, explain, least_scatter_mm
 from skindose.commission.shots import AXES, Shots
@@ -40,12 +40,14 @@ class Open:
     """One thing that the shots leave open, by name and in words.
 
     tried   some shot could have told, but together they do not
+    alone   the shots on each of which it rests by itself
     """
 
     name: str
     words: str
     essential: bool
     tried: bool = True
+    alone: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def judge(shots: Shots, profile: Profile, accuracy_mm: float) -> Verdict:
     found = explain(shots, profile, accuracy_mm)
     error = found.sigma_mm * np.sqrt(np.diag(found.fit.covariance))
     contradiction = _contradiction(shots, profile, found, accuracy_mm)
-    left_open = () if contradiction else (*_open_zeros(found, error), *_open_choices(shots, found))
+    left_open = () if contradiction else (*_open_zeros(shots, found, error), *_open_choices(shots, found, profile))
     steps = () if contradiction else plan(shots, found, LARGEST_ERROR_MM, lambda fit: _differs(fit, found.fit))
     names = {each.name for each in left_open}
     sure = [name for name in (*(f"{axis}_zero" for axis in AXES), *touched(shots)) if name not in names]
@@ -93,8 +95,8 @@ def judge(shots: Shots, profile: Profile, accuracy_mm: float) -> Verdict:
         determined=() if contradiction else (*sure, *angles),
         open=left_open,
         steps=steps,
-        warnings=() if contradiction else (*_mistakes(shots, found), *_departures(found, profile, names)),
-        refusal=contradiction or _insufficient(left_open, steps),
+        warnings=() if contradiction else _warnings(shots, found, profile, names),
+        refusal=contradiction or _insufficient(shots, left_open, steps),
     )
 
 
@@ -127,8 +129,8 @@ def _hint(shots: Shots, profile: Profile, accuracy_mm: float) -> str:
     return "Check the numbers of the events, and where the marks are measured from (docs/commissioning.md)."
 
 
-def _events(shots: Shots, which: tuple[int, ...] | list[int]) -> str:
-    return ", ".join(str(shots.event[shot] + 1) for shot in which)
+def _events(shots: Shots, which: tuple[int, ...] | list[int], joint: str = ", ") -> str:
+    return joint.join(str(shots.event[shot] + 1) for shot in which)
 
 
 def _differs(fit: Fit, taken: Fit) -> bool:
@@ -137,25 +139,55 @@ def _differs(fit: Fit, taken: Fit) -> bool:
     return any(mine[name] != its[name] for name in ESSENTIAL)
 
 
-def _open_zeros(found: Explanation, error: FloatArray) -> list[Open]:
-    left_open = []
+def _open_zeros(shots: Shots, found: Explanation, error: FloatArray) -> list[Open]:
+    """Zeros that are not seen well enough, and those that would not be without a single shot."""
+    left_open, without = [], _without_each(shots, found)
     for axis, name in enumerate(AXES):
+        words = f"zero of the table's {name.replace('_', '-')} position"
+        alone = tuple(shot for shot, left in without.items() if not left[axis] <= 2.0 * LARGEST_ERROR_MM)
         if not error[axis] <= LARGEST_ERROR_MM:
             how = "not seen at all" if np.isinf(error[axis]) else f"standard error {error[axis]:.0f} mm"
-            left_open.append(
-                Open(f"{name}_zero", f"zero of the table's {name.replace('_', '-')} position ({how})", True)
-            )
+            left_open.append(Open(f"{name}_zero", f"{words} ({how})", True))
+        elif alone:
+            left_open.append(Open(f"{name}_zero", _resting(shots, words, alone), True, alone=alone))
     return left_open
 
 
-def _open_choices(shots: Shots, found: Explanation) -> list[Open]:
+def _without_each(shots: Shots, found: Explanation) -> dict[int, FloatArray]:
+    """Standard errors of the zeros without each of the shots that count."""
+    errors = {}
+    for shot in (shot for shot in range(len(shots)) if shot not in found.left_out):
+        fit = solve(shots, found.fit.hypothesis, counts(shots, (*found.left_out, shot)), found.with_angles)
+        errors[shot] = found.sigma_mm * np.sqrt(np.diag(fit.covariance))
+    return errors
+
+
+def _open_choices(shots: Shots, found: Explanation, profile: Profile) -> list[Open]:
+    """Choices that fit either way, choices that rest on one shot, and choices that no shot touches.
+
+    One shot is enough where it only says what the profile says too, and the choice is none of the essential ones.
+    """
     values = [fit.hypothesis.choices() for fit in found.equal]
-    could = touched(shots)
-    return [
-        Open(name, words, name in ESSENTIAL, name in could)
-        for name, words in NAMES.items()
-        if name not in could or len({each[name] for each in values}) > 1
-    ]
+    said = of_profile(profile).choices()
+    could, left_open = touched(shots), []
+    for name, words in NAMES.items():
+        essential = name in ESSENTIAL
+        if name not in could:
+            left_open.append(Open(name, words, essential, tried=False))
+        elif len({each[name] for each in values}) > 1:
+            left_open.append(Open(name, words, essential))
+        elif name in found.alone and (essential or values[0][name] != said[name]):
+            alone = found.alone[name]
+            left_open.append(Open(name, _resting(shots, words, alone), True, alone=alone))
+    return left_open
+
+
+def _resting(shots: Shots, words: str, alone: tuple[int, ...]) -> str:
+    return f"{words} (rests on event {_events(shots, alone, ' or ')} alone)"
+
+
+def _warnings(shots: Shots, found: Explanation, profile: Profile, left_open: set[str]) -> tuple[str, ...]:
+    return (*_mistakes(shots, found), *_departures(found, profile, left_open))
 
 
 def _mistakes(shots: Shots, found: Explanation) -> list[str]:
@@ -185,13 +217,18 @@ def _departures(found: Explanation, profile: Profile, left_open: set[str]) -> li
     return [warning]
 
 
-def _insufficient(left_open: tuple[Open, ...], steps: tuple[Step, ...]) -> CommissioningError | None:
-    lacking = "; ".join(each.words for each in left_open if each.essential)
+def _insufficient(shots: Shots, left_open: tuple[Open, ...], steps: tuple[Step, ...]) -> CommissioningError | None:
+    lacking = [each for each in left_open if each.essential]
     if not lacking:
         return None
     needed = [step.words for step in steps if step.needed]
+    again = sorted({shot for each in lacking for shot in each.alone[:1]})
+    needed += [
+        f"another like that of event {_events(shots, [shot])}, the marker elsewhere, or leave it out" for shot in again
+    ]
     remedy = "Add shots: docs/commissioning.md says which."
     if needed:
         listed = needed[0] if len(needed) == 1 else "; ".join(f"{i}) {words}" for i, words in enumerate(needed, 1))
         remedy = f"Add {'a shot' if len(needed) == 1 else f'{len(needed)} shots'}: {listed}."
-    return CommissioningError(f"the shots do not determine: {lacking}", "", remedy)
+    what = f"the shots do not determine: {'; '.join(each.words for each in lacking)}"
+    return CommissioningError(what, "", remedy)

@@ -39,7 +39,8 @@ class Shot:
     primary: float = 0.0
     secondary: float = 0.0
     above: float = 150.0
-    turns: tuple = (0.0, 0.0, 0.0)
+    turns: tuple = (0.0, 0.0, 0.0)  # horizontal rotation, head tilt, cradle
+    orientation: str = ""  # registered; "" as the machine has it
 
 
 def turn(axis, degrees):
@@ -52,7 +53,7 @@ def turn(axis, degrees):
     return matrix
 
 
-def ray(machine, primary, secondary, turns):
+def ray(machine, primary, secondary, turns, orientation=""):
     """Central ray in the table frame for true angles."""
     a, b = np.radians(primary), np.radians(secondary)
     if machine.order == "primary-secondary":
@@ -60,7 +61,7 @@ def ray(machine, primary, secondary, turns):
     else:
         d = np.array([np.sin(a), -np.cos(a) * np.cos(b), np.cos(a) * np.sin(b)])
     if machine.relative_to == "patient":
-        d = PATIENT_AXES[machine.orientation] @ d
+        d = PATIENT_AXES[orientation or machine.orientation] @ d
     horizontal, tilt, cradle = turns
     return (turn(1, horizontal) @ turn(0, tilt) @ turn(2, -cradle)).T @ d
 
@@ -85,24 +86,24 @@ def reported(machine, isocentre, primary, secondary, turns=(0.0, 0.0, 0.0)):
 
 def exposed(machine, shot, generator, noise_mm):
     """Isocentre with the marker centred, but for noise across the ray."""
-    direction = ray(machine, shot.primary, shot.secondary, shot.turns)
+    direction = ray(machine, shot.primary, shot.secondary, shot.turns, shot.orientation)
     left, from_head, up = shot.marker
     marker = np.array([left, -up, -from_head]) + generator.normal(0.0, noise_mm, 3)
     along = (marker[1] + shot.above) / direction[1] if abs(direction[1]) > 0.3 else 0.0
     return marker - along * direction
 
 
-def event(number, machine, isocentre, primary, secondary, turns=(0.0, 0.0, 0.0), **more):
+def event(number, machine, isocentre, shot, **more):
     return WrittenEvent(
         air_kerma_rp_mgy=1.0,
         kap_gycm2=0.1,
         event_type="stationary acquisition",
         started=f"20260301{8 + number // 60:02d}{number % 60:02d}00",
-        orientation=machine.orientation,
+        orientation=shot.orientation or machine.orientation,
         kvp_kv=80.0,
         distance_source_to_isocenter_mm=750.0,
         distance_source_to_detector_mm=1100.0,
-        **{**reported(machine, isocentre, primary, secondary, turns), **more},
+        **{**reported(machine, isocentre, shot.primary, shot.secondary, shot.turns), **more},
     )
 
 
@@ -120,10 +121,7 @@ def session(machine, shots, seed=1, noise_mm=1.0):
     generator = np.random.default_rng(seed)
     return report(
         machine,
-        [
-            event(i, machine, exposed(machine, shot, generator, noise_mm), shot.primary, shot.secondary, shot.turns)
-            for i, shot in enumerate(shots)
-        ],
+        [event(i, machine, exposed(machine, shot, generator, noise_mm), shot) for i, shot in enumerate(shots)],
     )
 
 
@@ -149,6 +147,18 @@ PLAN = (
     Shot(marker=(-100.0, 550.0, 60.0), secondary=-25.0, above=200.0),
 )
 
+ALSO_TURNED = (
+    *PLAN,
+    Shot(marker=(80.0, 500.0, 0.0), primary=-40.0, turns=(15.0, 0.0, 0.0)),
+    Shot(marker=(-80.0, 800.0, 0.0), primary=30.0, turns=(15.0, 0.0, 0.0)),
+    Shot(marker=(0.0, 600.0, 0.0), secondary=20.0, turns=(0.0, 12.0, 0.0)),
+    Shot(marker=(60.0, 400.0, 60.0), primary=-30.0, turns=(0.0, 12.0, 0.0)),
+    Shot(marker=(60.0, 400.0, 0.0), above=200.0, turns=(0.0, 0.0, 10.0)),
+    Shot(marker=(-90.0, 700.0, 0.0), secondary=-20.0, turns=(0.0, 0.0, 10.0)),
+    Shot(primary=30.0, secondary=20.0, orientation="ffs"),
+    Shot(marker=(120.0, 700.0, 0.0), primary=-30.0, secondary=20.0, orientation="ffs"),
+)
+
 
 def any_machine(generator, **fixed):
     """A machine with conventions drawn by chance."""
@@ -163,7 +173,6 @@ def any_machine(generator, **fixed):
         order=str(pick(["primary-secondary", "secondary-primary"])),
         relative_to=str(pick(["patient", "gantry"])),
         turn_signs=tuple(int(sign) for sign in pick([1, -1], 3)),
-        orientation=str(pick(["hfs", "ffs", "hfp"])),
         angle_digits=int(pick([0, 1])),
     )
     return replace(made, **fixed)
