@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def read(path: Path) -> Marks:
 
     raises   InputError with file, line and column
     """
-    return parse(_text(path), path.name)
+    return parse(_text(path), path.name or str(path))
 
 
 def _text(path: Path) -> str:
@@ -66,7 +67,7 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text in UTF-8"
         remedy = "Check its name." if isinstance(error, OSError) else "Save it as CSV in UTF-8."
-        raise InputError(f"cannot read the marks: {reason}", path.name, remedy) from None
+        raise InputError(f"cannot read the marks: {reason}", path.name or str(path), remedy) from None
     if "\0" in text:
         raise InputError("cannot read the marks: not a CSV file", path.name, _FORM)
     return text
@@ -112,7 +113,7 @@ def _columns(header: Sequence[str], where: str) -> list[str]:
     for column in filter(None, columns):
         if column not in known:
             allowed = f"The columns are event or acquisition, {', '.join(PLACES)} and remark; places are in mm."
-            raise InputError(f"column {column!r} is not known", where, allowed)
+            raise InputError(f"column {column[:40]!r} is not known", where, allowed)
         if columns.count(column) > 1:
             raise InputError(f"column {column} is there twice", where, "Leave one of them out.")
     lacking = [column for column in PLACES if column not in columns]
@@ -144,7 +145,7 @@ def _mark(row: Sequence[str], columns: Sequence[str], comma: bool, where: tuple[
 
 
 def _number(text: str, column: str, where: tuple[str, int]) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 100_000):
+    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
         raise InputError(
             f"{text!r} is no number of an {column}", _at(where, column), "They count from 1 in time order."
         )
@@ -157,7 +158,7 @@ def _place(text: str, comma: bool, column: str, where: tuple[str, int]) -> float
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{text!r} is not a number", _at(where, column), "Write mm without the unit, e.g. 12.5.")
+        raise InputError(f"{text[:20]!r} is not a number", _at(where, column), "Write mm without the unit, e.g. 12.5.")
     low, high = LIMITS_MM[column]
     if not low <= value <= high:
         remedy = f"It is in mm {MEANING[column]}: {low:g} to {high:g}."
@@ -186,15 +187,20 @@ _HEAD = """\
 # marker_up_mm: {marker_up_mm}.
 # A row whose three places are empty is no shot. Lines that begin with # are remarks.
 """
+# The plan of docs/commissioning.md: left, from the head end, up, and how the machine stands.
 _EXAMPLE = (
-    (1, "0", "400", "0", "PA"),
-    (2, "0", "400", "0", "PA, table 80 mm lower"),
-    (3, "0", "400", "0", "LAO 45"),
-    (4, "0", "400", "0", "cranial 30"),
-    (5, "120", "700", "0", "PA"),
-    (6, "120", "700", "0", "LAO 30 cranial 25"),
-    (7, "120", "700", "0", "RAO 45, table 80 mm higher"),
-    (8, "-100", "550", "60", "marker on a block of 60 mm; LAO 45 cranial 25"),
+    (0, 400, 0, "PA"),
+    (0, 400, 0, "PA, table 80 mm lower"),
+    (0, 400, 0, "LAO 45"),
+    (0, 400, 0, "RAO 45, table 80 mm higher than at first"),
+    (0, 400, 0, "cranial 30"),
+    (120, 700, 0, "PA"),
+    (120, 700, 0, "LAO 30 cranial 25"),
+    (120, 700, 0, "RAO 30 caudal 25, table 80 mm lower"),
+    (-100, 550, 100, "marker on a block of 100 mm; PA"),
+    (-100, 550, 100, "LAO 45"),
+    (-100, 550, 100, "cranial 30, table 80 mm lower"),
+    (-100, 550, 100, "RAO 30 cranial 25, table 80 mm higher than at first"),
 )
 
 
@@ -209,7 +215,7 @@ def template(rows: Iterable[Mapping[str, object]] | None = None, numbering: str 
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow((numbering, *PLACES, REMARK))
     if rows is None:
-        writer.writerows(_EXAMPLE)
+        writer.writerows((number, *row) for number, row in enumerate(_EXAMPLE, 1))
     else:
         writer.writerows((row["number"], "", "", "", row["remark"]) for row in rows)
     return out.getvalue()

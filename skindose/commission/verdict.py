@@ -222,10 +222,10 @@ def _insufficient(shots: Shots, left_open: tuple[Open, ...], steps: tuple[Step, 
     if not lacking:
         return None
     needed = [step.words for step in steps if step.needed]
-    again = sorted({shot for each in lacking for shot in each.alone[:1]})
-    needed += [
-        f"another like that of event {_events(shots, [shot])}, the marker elsewhere, or leave it out" for shot in again
-    ]
+    again = {each.alone[0]: each.name for each in lacking if each.alone}
+    for shot, name in sorted(again.items()):
+        otherwise = "" if name in ESSENTIAL or name.endswith("_zero") else " (or leave that one out)"
+        needed.append(f"another like that of event {shots.event[shot] + 1}, the marker elsewhere{otherwise}")
     remedy = "Add shots: docs/commissioning.md says which."
     if needed:
         listed = needed[0] if len(needed) == 1 else "; ".join(f"{i}) {words}" for i, words in enumerate(needed, 1))

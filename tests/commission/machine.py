@@ -134,19 +134,21 @@ def marks(shots, column="acquisition", change=None):
     return "\n".join(lines) + "\n"
 
 
-PLAN = (
-    Shot(),
-    Shot(above=70.0),
-    Shot(primary=45.0),
-    Shot(secondary=30.0),
-    Shot(marker=(120.0, 700.0, 0.0)),
-    Shot(marker=(120.0, 700.0, 0.0), primary=30.0, secondary=25.0),
-    Shot(marker=(120.0, 700.0, 0.0), primary=-45.0, above=230.0),
-    Shot(marker=(-100.0, 550.0, 60.0), primary=45.0, secondary=25.0),
-    Shot(marker=(-100.0, 550.0, 60.0), primary=90.0),
-    Shot(marker=(-100.0, 550.0, 60.0), secondary=-25.0, above=200.0),
+A, B, C = (0.0, 400.0, 0.0), (120.0, 700.0, 0.0), (-100.0, 550.0, 100.0)
+PLAN = (  # the plan of docs/commissioning.md
+    Shot(A),
+    Shot(A, above=230.0),
+    Shot(A, primary=45.0),
+    Shot(A, primary=-45.0, above=70.0),
+    Shot(A, secondary=30.0),
+    Shot(B),
+    Shot(B, primary=30.0, secondary=25.0),
+    Shot(B, primary=-30.0, secondary=-25.0, above=230.0),
+    Shot(C),
+    Shot(C, primary=45.0),
+    Shot(C, secondary=30.0, above=230.0),
+    Shot(C, primary=-30.0, secondary=25.0, above=70.0),
 )
-
 ALSO_TURNED = (
     *PLAN,
     Shot(marker=(80.0, 500.0, 0.0), primary=-40.0, turns=(15.0, 0.0, 0.0)),
