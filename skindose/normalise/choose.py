@@ -58,7 +58,8 @@ def _best(profiles: Iterable[Profile], header: Header, present: frozenset[str]) 
     fitting = [(score, profile) for score, profile in scored if score > 0]
     if not fitting:
         return None
-    return max(fitting, key=lambda pair: (pair[0], pair[1].match.priority, pair[1].name))[1]
+    # Of two that fit alike the later one counts: a machine that was commissioned again.
+    return max(fitting, key=lambda pair: (pair[0], pair[1].match.priority, pair[1].date, pair[1].name))[1]
 
 
 def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:

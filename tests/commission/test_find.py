@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -20,13 +21,19 @@ TODAY = datetime.date(2026, 3, 1)
 NOISE = "four standard errors (about 0.5 mm at 1.5 mm of noise), the rounding of the file, and a twist of angles"
 
 
+@lru_cache(maxsize=8)
+def read_session(machine, shots, seed, noise_mm):
+    """Writing and reading a session takes longer than judging it."""
+    return read(made_up.session(machine, shots, seed, noise_mm))
+
+
 def read(described, name="shots.dcm"):
     return rdsr.read_bytes(to_bytes(described), name)
 
 
 def judged(machine, shots=PLAN, *, seed=1, noise_mm=1.5, change=None, settings=None):
     """A session of the machine, commissioned."""
-    procedure = read(made_up.session(machine, shots, seed, noise_mm))
+    procedure = read_session(machine, tuple(shots), seed, noise_mm)
     return commission(procedure, parse(made_up.marks(shots, change=change), "MARKS.csv"), settings)
 
 
