@@ -15,8 +15,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     out = console()
     out.print(_shots_table(summary))
     counted = sum(shot["counts"] for shot in summary["shots"])
-    out.print(f"{counted} shots count: {summary['rms_mm']:.1f} mm rms from the central ray.", "")
-    out.print(_found_table(summary), "")
+    out.print(f"{counted} shots count: {summary['rms_mm']:.1f} mm rms from the central ray.\n")
+    out.print(_found_table(summary))
     _print_open(out, summary)
     for warning in summary["warnings"]:
         out.print(f"Warning: {printable(str(warning))}", style="yellow")
@@ -39,7 +39,7 @@ def _shots_table(summary: Mapping[str, Any]) -> Any:
             str(shot["event"]),
             place,
             f"{shot['primary_deg']:g} / {shot['secondary_deg']:g}",
-            *(f"{shot[f'off_{axis}_mm']:+.1f}" for axis in ("left", "head", "up")),
+            *(f"{round(shot[f'off_{axis}_mm'], 1) + 0.0:+.1f}" for axis in ("left", "head", "up")),
             f"{shot['distance_mm']:.1f}",
             "" if shot["counts"] else "mistaken, left out",
             printable(shot["remark"]),
