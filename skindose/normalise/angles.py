@@ -13,16 +13,15 @@ TILT = Span("angle_deg", -180.0, 180.0)
 NEAR_ARC_DEG = 15.0
 EMPTY_END_DEG = 10.0  # a gantry that stood this far away did not end every event at 0
 _POSITIONER = ("primary", "secondary")
-_ANGLES = tuple(f"positioner_{which}{suffix}" for which in _POSITIONER for suffix in ("_angle", "_end_angle"))
 _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cradle_tilt_angle")
 
 
 def read_angles(work: Work) -> None:
     """Positioner angles (missing: PA), their ends (rotational runs without: the profile's arc) and table angles (0)."""
-    for reference in _ANGLES:
-        _positioner(work, reference)
+    for which in _POSITIONER:
+        for suffix in ("_angle", "_end_angle"):
+            _positioner(work, f"positioner_{which}{suffix}", _sense(work, which))
     _empty_ends(work)
-    _in_our_sense(work)
     _rotational(work)
     for which in _POSITIONER:
         column = f"positioner_{which}_angle_deg"
@@ -32,7 +31,15 @@ def read_angles(work: Work) -> None:
     _table_angles(work)
 
 
-def _positioner(work: Work, reference: str) -> None:
+def _sense(work: Work, which: str) -> tuple[int, float]:
+    """Sign and zero of an angle: ours is sign * (reported - zero)."""
+    profile = work.profile
+    if which == "primary":
+        return profile.primary_sign, profile.primary_zero_deg
+    return profile.secondary_sign, profile.secondary_zero_deg
+
+
+def _positioner(work: Work, reference: str, sense: tuple[int, float]) -> None:
     """One angle of all events. Beyond 180 degrees a full turn is taken off, but not from runs, whose way it may be."""
     column = f"{reference}_deg"
     work.read(column, reference, ANGLE)
@@ -41,22 +48,11 @@ def _positioner(work: Work, reference: str) -> None:
             continue
         work.put(column, event, wrapped(float(work.columns[column][event])), Status.DERIVED)
         work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
-
-
-def _in_our_sense(work: Work) -> None:
-    """Takes the profile's zeros off and turns its signs; nothing else is derived from a reading of the stand."""
-    profile = work.profile
-    senses = {
-        "primary": (profile.primary_sign, profile.primary_zero_deg),
-        "secondary": (profile.secondary_sign, profile.secondary_zero_deg),
-    }
-    for which, (sign, zero_deg) in senses.items():
-        for suffix in ("_angle", "_end_angle"):
-            column = f"positioner_{which}{suffix}_deg"
-            work.columns[column] = sign * (work.columns[column] - zero_deg)
-            if zero_deg:
-                reported = work.status[column] == Status.REPORTED
-                work.status[column] = np.where(reported, Status.DERIVED, work.status[column]).astype(np.uint8)
+    sign, zero_deg = sense
+    work.columns[column] = sign * (work.columns[column] - zero_deg)
+    if zero_deg:
+        reported = work.status[column] == Status.REPORTED
+        work.status[column] = np.where(reported, Status.DERIVED, work.status[column]).astype(np.uint8)
 
 
 def _empty_ends(work: Work) -> None:
@@ -65,7 +61,12 @@ def _empty_ends(work: Work) -> None:
     for which in _POSITIONER:
         start, end = (work.columns[f"positioner_{which}_{name}_deg"] for name in ("angle", "end_angle"))
         given = still & ~np.isnan(end)
-        if not given.any() or np.any(end[given] != 0) or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG:
+        sign, zero_deg = _sense(work, which)
+        if (
+            not given.any()
+            or np.any(end[given] != sign * (0.0 - zero_deg))
+            or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG
+        ):
             continue
         for event in where(given):
             work.put(f"positioner_{which}_end_angle_deg", event, np.nan, Status.MISSING)

@@ -15,7 +15,7 @@ from skindose.normalise.kerma import read_kerma
 from skindose.normalise.labels import FLUOROSCOPY, label_events, started
 from skindose.normalise.orientation import registered_orientation, stated
 from skindose.normalise.profiles import Axis, Profile
-from skindose.normalise.table import POSITION, first
+from skindose.normalise.table import POSITION
 from skindose.normalise.work import Work
 
 
@@ -81,7 +81,8 @@ def _per_axis(work: Work, value: Callable[[Work, Axis, int], float]) -> FloatArr
 
 
 def _position(work: Work, axis: Axis, event: int) -> float:
-    return first(work, event, axis.items)[0]
+    values = (work.number(work.records[event], reference, POSITION, event) for reference in axis.items)
+    return next((value for value in values if not np.isnan(value)), np.nan)
 
 
 def _own_zero(work: Work, axis: Axis, event: int) -> float:

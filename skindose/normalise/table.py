@@ -58,7 +58,7 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
     for event in range(len(work)):
         if _nothing_reported(work, event):
             continue
-        value, reference = first(work, event, axis.items)
+        value, reference = _first(work, event, axis.items)
         if np.isnan(value):
             continue
         zero = work.lookup(axis.zero_items, POSITION, event) if axis.zero_items else axis.zero_mm
@@ -72,8 +72,7 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
         work.put(column, event, axis.sign * (value - zero), Status.REPORTED if plain else Status.DERIVED)
 
 
-def first(work: Work, event: int, references: tuple[str, ...]) -> tuple[float, str]:
-    """The first of these items of an event that has a position, and which one it is; NaN and "" where none has."""
+def _first(work: Work, event: int, references: tuple[str, ...]) -> tuple[float, str]:
     for reference in references:
         value = work.number(work.records[event], reference, POSITION, event)
         if not np.isnan(value):
