@@ -171,33 +171,35 @@ def pseudo_inverse(matrix: FloatArray, scale: FloatArray) -> FloatArray:
 
 def solve(shots: Shots, hypothesis: Hypothesis, counts: FloatArray, with_angles: bool) -> Fit:
     """Zeros of one hypothesis over the shots that count, and of the stand's angles where asked for."""
-    unknowns = 5 if with_angles else 3
+    zeros, jacobian = _linear(shots, hypothesis, counts)
+    angles = np.zeros(2)
+    if with_angles:
 
-    def residual(unknown: FloatArray) -> FloatArray:
-        angles = unknown[3:] if with_angles else np.zeros(2)
-        return (counts[:, None] * distances(shots, hypothesis, unknown[:3], angles)).ravel()
+        def residual(unknown: FloatArray) -> FloatArray:
+            return (counts[:, None] * distances(shots, hypothesis, unknown[:3], unknown[3:])).ravel()
 
-    found, jacobian = levenberg_marquardt(residual, _start(shots, hypothesis, counts, unknowns))
-    angles = found[3:] if with_angles else np.zeros(2)
+        found, jacobian = levenberg_marquardt(residual, np.concatenate([zeros, angles]))
+        zeros, angles = found[:3], found[3:]
+    off = distances(shots, hypothesis, zeros, angles)
     return Fit(
         hypothesis=hypothesis,
-        zeros_mm=found[:3],
+        zeros_mm=zeros,
         angle_zeros_deg=angles,
-        residual_mm=distances(shots, hypothesis, found[:3], angles),
-        square_mm2=float((residual(found) ** 2).sum()),
-        unknowns=unknowns,
+        residual_mm=off,
+        square_mm2=float((counts[:, None] * off**2).sum()),
+        unknowns=jacobian.shape[1],
         covariance=_covariance(jacobian, counts.sum()),
     )
 
 
-def _start(shots: Shots, hypothesis: Hypothesis, counts: FloatArray, unknowns: int) -> FloatArray:
-    """The zeros for angles as reported: the linear solution."""
-    total = sums(shots, [hypothesis.stand], [hypothesis.table])
-    matrix = np.einsum("n,nij->ij", counts, total.matrix[0, 0])
-    side = np.einsum("n,ni->i", counts, total.side[0, 0])
-    start = np.zeros(unknowns)
-    start[:3] = pseudo_inverse(matrix, np.asarray(counts.sum())) @ side
-    return start
+def _linear(shots: Shots, hypothesis: Hypothesis, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Zeros of the table for angles as reported, and the Jacobian of the distances."""
+    ray = rays(shots, hypothesis.stand)
+    across = counts[:, None, None] * (np.eye(3) - ray[:, :, None] * ray[:, None, :])
+    away = shots.marker_mm - isocentre(shots.reading_mm @ hypothesis.table.matrix.T)
+    side = np.einsum("nij,nj->i", across, away)
+    zeros = pseudo_inverse(across.sum(axis=0), np.asarray(counts.sum())) @ side
+    return zeros, -across.reshape(-1, 3)
 
 
 def levenberg_marquardt(

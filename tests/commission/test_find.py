@@ -33,8 +33,12 @@ def read(described, name="shots.dcm"):
 
 def judged(machine, shots=PLAN, *, seed=1, noise_mm=1.5, change=None, settings=None):
     """A session of the machine, commissioned."""
-    procedure = read_session(machine, tuple(shots), seed, noise_mm)
-    return commission(procedure, parse(made_up.marks(shots, change=change), "MARKS.csv"), settings)
+    return _judged(machine, tuple(shots), seed, noise_mm, made_up.marks(shots, change=change), settings)
+
+
+@lru_cache(maxsize=8)
+def _judged(machine, shots, seed, noise_mm, marks, settings):
+    return commission(read_session(machine, shots, seed, noise_mm), parse(marks, "MARKS.csv"), settings)
 
 
 def truth(machine):
