@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skindose.model import Code, InputFile
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure
+from tests.normalise import build
+
+STATIONARY = Code("113611", "DCM", "Stationary Acquisition")
+_ANGLES = ("positioner_primary", "positioner_secondary", "positioner_primary_end", "positioner_secondary_end",
+           "table_horizontal_rotation", "table_head_tilt", "table_cradle_tilt")  # fmt: skip
+_WRITTEN = {f"{name}_angle": "_deg" for name in _ANGLES} | {
+    f"table_{name}_position": "_mm" for name in ("longitudinal", "lateral", "height")
+}
 
 NAMES = ("longitudinal", "height", "lateral")  # DICOM's own order along X, Y, Z
 PATIENT_AXES = {"hfs": np.eye(3), "ffs": np.diag([-1.0, 1.0, -1.0]), "hfp": np.diag([-1.0, -1.0, 1.0])}
@@ -123,6 +132,23 @@ def session(machine, shots, seed=1, noise_mm=1.0):
         machine,
         [event(i, machine, exposed(machine, shot, generator, noise_mm), shot) for i, shot in enumerate(shots)],
     )
+
+
+def in_memory(described):
+    """The report as the reader would make it, without the way through a DICOM file: most tests need no file."""
+    events = []
+    for number, each in enumerate(described.events, 1):
+        lying = build.coded("patient_orientation_modifier", build.PRONE if each.orientation[2] == "p" else build.SUPINE)
+        head = build.coded(
+            "patient_table_relationship", build.FEET_FIRST if each.orientation[0] == "f" else build.HEAD_FIRST
+        )
+        kind = build.coded("irradiation_event_type", STATIONARY)
+        values = {name: getattr(each, f"{name}{unit}") for name, unit in _WRITTEN.items()}
+        gone = tuple(name for name, value in values.items() if value is None)
+        given = {name: value for name, value in values.items() if value is not None}
+        events.append(build.event(number, lying, head, kind, without=(*gone, "irradiation_event_type"), **given))
+    made = build.procedure(*events, maker=described.manufacturer, model=described.model)
+    return replace(made, inputs=(InputFile("shots.dcm", "0" * 64, "1.2"),))
 
 
 def marks(shots, column="acquisition", change=None):

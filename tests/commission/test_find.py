@@ -10,6 +10,7 @@ import pytest
 from skindose import geometry, normalise, phantom, rdsr
 from skindose.commission import commission
 from skindose.commission.marks import parse
+from skindose.commission.shots import pick
 from skindose.config import Settings
 from skindose.model import Patient
 from skindose.rdsr.write import to_bytes
@@ -39,6 +40,12 @@ def judged(machine, shots=PLAN, *, seed=1, noise_mm=1.5, change=None, settings=N
 @lru_cache(maxsize=8)
 def _judged(machine, shots, seed, noise_mm, marks, settings):
     return commission(read_session(machine, shots, seed, noise_mm), parse(marks, "MARKS.csv"), settings)
+
+
+def judged_quickly(machine, shots=PLAN, *, seed=1, noise_mm=1.5, change=None):
+    """The same without a file between."""
+    procedure = made_up.in_memory(made_up.session(machine, shots, seed, noise_mm))
+    return commission(procedure, parse(made_up.marks(shots, change=change), "MARKS.csv"))
 
 
 def truth(machine):
@@ -113,6 +120,14 @@ def assert_lands(machine, outcome, folder, turned):
     close(degrees, 0.0, atol=rounding + 1e-6, because="angles are rounded as files have them, both of them")
 
 
+def test_a_report_in_memory_is_what_a_file_says():
+    session = made_up.session(made_up.any_machine(np.random.default_rng(9)), ALSO_TURNED)
+    marks = parse(made_up.marks(ALSO_TURNED), "MARKS.csv")
+    quick, whole = (pick(normalise.readings(each), marks) for each in (made_up.in_memory(session), read(session)))
+    for name in ("reading_mm", "stand_deg", "table_deg", "orientation"):
+        assert np.array_equal(getattr(quick, name), getattr(whole, name)), name
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_machine_of_any_conventions(seed, tmp_path):
     machine = made_up.any_machine(np.random.default_rng(seed))
@@ -145,7 +160,7 @@ def test_zeros_of_the_stand_s_angles(tmp_path):
 
 
 def test_angles_without_zeros_get_none():
-    outcome = judged(Machine(zeros=(8.0, -30.0, 420.0)), noise_mm=2.0)
+    outcome = judged_quickly(Machine(zeros=(8.0, -30.0, 420.0)), noise_mm=2.0)
     assert not outcome.verdict.found.with_angles
     assert outcome.verdict.found.fit.angle_zeros_deg.tolist() == [0.0, 0.0]
 
@@ -180,7 +195,7 @@ def test_many_mistaken_marks(seed):
     wrong, axis = int(generator.integers(len(PLAN))), int(generator.integers(2))
     marker = np.array(PLAN[wrong].marker)
     marker[axis] += generator.choice([-1, 1]) * generator.uniform(15.0, 80.0)
-    outcome = judged(machine, seed=seed, noise_mm=1.0, change={wrong: tuple(marker)})
+    outcome = judged_quickly(machine, seed=seed, noise_mm=1.0, change={wrong: tuple(marker)})
     assert outcome.verdict.found.left_out == (wrong,)
     taken, true = outcome.verdict.found.fit.hypothesis.choices(), truth(machine)
     assert all(taken[name] == true[name] for name in outcome.verdict.determined if name in true)

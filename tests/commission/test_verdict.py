@@ -10,7 +10,7 @@ from skindose.commission.judge import candidates, chance, explain
 from skindose.errors import CommissioningError, InputError, SettingsError
 from tests.close import close
 from tests.commission.machine import PLAN, Machine
-from tests.commission.test_find import judged
+from tests.commission.test_find import judged_quickly as judged
 
 MACHINE = Machine(zeros=(5.0, -20.0, 300.0))
 
@@ -139,7 +139,6 @@ def test_an_event_that_moved_or_lacks_something_is_no_shot():
     from skindose.commission import commission
     from skindose.commission.marks import parse
     from tests.commission import machine as made_up
-    from tests.commission.test_find import read
 
     described = made_up.session(MACHINE, PLAN)
     marks = parse(made_up.marks(PLAN), "MARKS.csv")
@@ -150,7 +149,7 @@ def test_an_event_that_moved_or_lacks_something_is_no_shot():
     ):
         events = (replace(described.events[0], **change), *described.events[1:])
         with pytest.raises(InputError, match=words) as error:
-            commission(read(replace(described, events=events)), marks)
+            commission(made_up.in_memory(replace(described, events=events)), marks)
         assert "MARKS.csv, line 2" in str(error.value)
     bare = tuple(
         replace(e, **dict.fromkeys(
@@ -158,7 +157,7 @@ def test_an_event_that_moved_or_lacks_something_is_no_shot():
         for e in described.events
     )  # fmt: skip
     with pytest.raises(InputError, match="table position"):
-        commission(read(replace(described, events=bare)), marks)
+        commission(made_up.in_memory(replace(described, events=bare)), marks)
 
 
 @pytest.mark.parametrize(
