@@ -23,6 +23,7 @@ MEANING = {
     "marker_up_mm": "above the upper surface of the bare table top",
 }
 LARGEST_BYTES = 2**20
+MOST_MARKS = 100
 _MEND = "Mend the line; docs/commissioning.md describes the columns."
 _FORM = "Write a form with `skindose commission --template FILE`."
 
@@ -88,6 +89,10 @@ def parse(text: str, name: str) -> Marks:
     found = [mark for line, row in body if (mark := _mark(row, columns, comma, (name, line))) is not None]
     if not found:
         raise InputError("no row has the place of a marker", name, "Fill in the three places of at least five shots.")
+    if len(found) > MOST_MARKS:
+        raise InputError(
+            f"{len(found)} marks are too many", name, f"Give the best {MOST_MARKS} at most; twelve are good."
+        )
     _no_twins(found, numbering, name)
     return Marks(name, numbering, tuple(found))
 

@@ -19,6 +19,7 @@ from skindose.normalise import Profile
 LARGEST_ERROR_MM = 5.0
 # Without these a map would be placed by what the profile only assumes.
 ESSENTIAL = ("table_axes", *(f"{axis}_sign" for axis in AXES), "primary_sign", "secondary_sign")
+_HOPELESS = 6  # so many things open are not settled by a shot or two
 _SCALES = {10.0: "cm", 25.4: "inches", 1000.0: "m", 0.1: "tenths of a millimetre"}
 NAMES = {
     "table_axes": "which item is which axis of the table",
@@ -226,8 +227,8 @@ def _insufficient(shots: Shots, left_open: tuple[Open, ...], steps: tuple[Step, 
     for shot, name in sorted(again.items()):
         otherwise = "" if name in ESSENTIAL or name.endswith("_zero") else " (or leave that one out)"
         needed.append(f"another like that of event {shots.event[shot] + 1}, the marker elsewhere{otherwise}")
-    remedy = "Add shots: docs/commissioning.md says which."
-    if needed:
+    remedy = "Take the twelve shots of docs/commissioning.md."
+    if needed and len(lacking) < _HOPELESS:
         listed = needed[0] if len(needed) == 1 else "; ".join(f"{i}) {words}" for i, words in enumerate(needed, 1))
         remedy = f"Add {'a shot' if len(needed) == 1 else f'{len(needed)} shots'}: {listed}."
     what = f"the shots do not determine: {'; '.join(each.words for each in lacking)}"

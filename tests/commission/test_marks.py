@@ -67,6 +67,7 @@ def test_events_may_be_counted_instead():
         (GOOD.replace("1,0,400", "9" * 5000 + ",0,400", 1), "line 2, column acquisition: '99999"),
         (GOOD.replace("1,0,400", "1,0,400,0,PA, and more", 1), "line 2: 8 fields where the heading has 5"),
         (GOOD + "3,0,400,0,\n", "line 14, column acquisition: acquisition 3 is in line 4 already"),
+        (HEAD + "".join(f"\n{i},0,400,0," for i in range(1, 102)), "101 marks are too many"),
         ('"' + GOOD, "line 1: not a line of CSV"),
         ("<html></html>", "column '<html></html>' is not known"),
     ],

@@ -69,6 +69,12 @@ def test_what_the_shots_leave_open_is_said(shots, names):
     assert outcome.verdict.steps
 
 
+def test_the_same_shot_again_and_again_says_nothing():
+    outcome = judged(MACHINE, [PLAN[0]] * 6)
+    assert len(outcome.verdict.found.equal) == 384, "every hypothesis that there is"
+    assert outcome.refusal.remedy == "Take the twelve shots of docs/commissioning.md."
+
+
 def test_the_shots_that_are_advised_settle_it():
     from skindose.commission.advise import added, trials
 
