@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import os
@@ -177,6 +178,51 @@ def _shortfalls(events: Events) -> list[Check]:
     lacks = quantities.map_shortfall(events, quantities.totals_of(events), np.zeros(len(events), dtype=np.bool_))
     reasons = lacks.reasons if len(events) else ()
     return [normalise.Check("problem", "totals", reason, "the peak is only a lower bound") for reason in reasons]
+
+
+@app.command()
+def commission(
+    shots: Annotated[Path | None, typer.Argument(metavar="[SHOTS.dcm]", help="RDSR of the shots of a marker")] = None,
+    marks: Annotated[Path | None, typer.Argument(metavar="[MARKS.csv]", help="where the marker lay at each")] = None,
+    write: Annotated[Path | None, typer.Option(help="profile to write (TOML)", show_default=False)] = None,
+    by: Annotated[str, typer.Option(help="the physicist's name, for the profile", show_default=False)] = "",
+    template: Annotated[
+        Path | None, typer.Option(help="write a form for MARKS.csv, with SHOTS.dcm one row per acquisition")
+    ] = None,
+    accuracy_mm: Annotated[float, typer.Option(help="within which a marker is put on the central ray")] = 2.0,
+    force: Annotated[bool, typer.Option("--force", help="replace a file that is there")] = False,
+    profile: Annotated[str | None, typer.Option(help="profile to inherit from; default the one that fits")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find a machine's zeros, signs and axes from shots of a marker, and write a commissioned profile."""
+    from skindose import commission as room
+    from skindose import rdsr
+    from skindose.report import commissioning
+
+    settings = _settings(config, {"profile": profile})
+    if template is not None and marks is None:
+        room.refuse_existing(template, force, ".csv")
+        room.write_text(template, room.form(rdsr.read(shots) if shots else None, settings))
+        typer.echo(f"Written: {template}. Fill it in, then: skindose commission SHOTS.dcm {template.name}")
+        return
+    if shots is None or marks is None or template is not None:
+        raise SettingsError("SHOTS.dcm and MARKS.csv are needed, or --template", "commission", "See --help.")
+    if write is not None:
+        room.refuse_existing(write, force, ".toml")
+        if not by.strip():
+            raise SettingsError("a profile needs the physicist's name", "--by", "Give it: --by NAME.")
+    outcome = room.commission(rdsr.read(shots), room.read_marks(marks), settings, accuracy_mm)
+    document = room.summary(outcome) | {"profile": None}
+    if write is not None and outcome.refusal is None:
+        room.write_text(write, outcome.profile_text(by, datetime.date.today()))
+        document["profile"] = str(write)
+    if as_json:
+        _print_json(document)
+    else:
+        commissioning.print_summary(document)
+    if outcome.refusal is not None:
+        raise outcome.refusal.at(shots.name)
 
 
 @app.command()

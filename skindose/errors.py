@@ -50,6 +50,10 @@ class PhantomError(SkindoseError):
     """A mesh that cannot serve as a body."""
 
 
+class CommissioningError(SkindoseError):
+    """Shots of a marker that contradict each other, or do not determine what a commissioned profile says."""
+
+
 class OutputError(SkindoseError):
     """A result that could not be written."""
 

@@ -18,10 +18,9 @@ _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cra
 
 def read_angles(work: Work) -> None:
     """Positioner angles (missing: PA), their ends (rotational runs without: the profile's arc) and table angles (0)."""
-    signs = {"primary": work.profile.primary_sign, "secondary": work.profile.secondary_sign}
     for which in _POSITIONER:
         for suffix in ("_angle", "_end_angle"):
-            _positioner(work, f"positioner_{which}{suffix}", signs[which])
+            _positioner(work, f"positioner_{which}{suffix}", _sense(work, which))
     _empty_ends(work)
     _rotational(work)
     _nothing_known(work)
@@ -40,7 +39,15 @@ def _nothing_known(work: Work) -> None:
         work.notes.warn("no event tells the positioner's angles", "PA is assumed for all: the dose may lie elsewhere")
 
 
-def _positioner(work: Work, reference: str, sign: int) -> None:
+def _sense(work: Work, which: str) -> tuple[int, float]:
+    """Sign and zero of an angle: ours is sign * (reported - zero)."""
+    profile = work.profile
+    if which == "primary":
+        return profile.primary_sign, profile.primary_zero_deg
+    return profile.secondary_sign, profile.secondary_zero_deg
+
+
+def _positioner(work: Work, reference: str, sense: tuple[int, float]) -> None:
     """One angle of all events. Beyond 180 degrees a full turn is taken off, but not from runs, whose way it may be."""
     column = f"{reference}_deg"
     work.read(column, reference, ANGLE)
@@ -49,7 +56,11 @@ def _positioner(work: Work, reference: str, sign: int) -> None:
             continue
         work.put(column, event, wrapped(float(work.columns[column][event])), Status.DERIVED)
         work.notes.assume(f"{reference.replace('_', ' ')} beyond 180 degrees", "a full turn is taken off", event)
-    work.columns[column] = sign * work.columns[column]
+    sign, zero_deg = sense
+    work.columns[column] = sign * (work.columns[column] - zero_deg)
+    if zero_deg:
+        reported = work.status[column] == Status.REPORTED
+        work.status[column] = np.where(reported, Status.DERIVED, work.status[column]).astype(np.uint8)
     work.reinstate()
 
 
@@ -59,7 +70,12 @@ def _empty_ends(work: Work) -> None:
     for which in _POSITIONER:
         start, end = (work.columns[f"positioner_{which}_{name}_deg"] for name in ("angle", "end_angle"))
         given = still & ~np.isnan(end)
-        if not given.any() or np.any(end[given] != 0) or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG:
+        sign, zero_deg = _sense(work, which)
+        if (
+            not given.any()
+            or np.any(end[given] != sign * (0.0 - zero_deg))
+            or np.nanmax(np.abs(start[given]), initial=0.0) < EMPTY_END_DEG
+        ):
             continue
         for event in where(given):
             work.put(f"positioner_{which}_end_angle_deg", event, np.nan, Status.MISSING)

@@ -58,16 +58,23 @@ def _best(profiles: Iterable[Profile], header: Header, present: frozenset[str]) 
     fitting = [(score, profile) for score, profile in scored if score > 0]
     if not fitting:
         return None
-    return max(fitting, key=lambda pair: (pair[0], pair[1].match.priority, pair[1].name))[1]
+    # Of two that fit alike the later one counts: a machine that was commissioned again.
+    return max(fitting, key=lambda pair: (pair[0], pair[1].match.priority, pair[1].date, pair[1].name))[1]
 
 
 def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:
-    """How well a profile fits: 0 not at all; maker 2, model 4, software 1, items 1-3.
+    """How well a profile fits: 0 not at all; serial number or station 8, maker 2, model 4, software 1, items 1-3.
 
-    A model that matches is enough; items decide only where the file does not say the model.
+    A profile of one room names its serial number or station: zeros of one room are wrong in the next, so a file that
+    does not say where it comes from does not get it. A model that matches is enough otherwise; items decide only where
+    the file does not say the model.
     """
     match = profile.match
     score = 0
+    for pattern, text in ((match.serial_number, header.device_serial_number), (match.station, header.station)):
+        if pattern and not re.search(pattern, text, re.IGNORECASE):
+            return 0
+        score += 8 if pattern else 0
     for pattern, text, worth in (
         (match.manufacturer, header.manufacturer, 2),
         (match.model, header.model, 4),
@@ -92,6 +99,10 @@ def _key(reference: str) -> str:
 
 def _why(profile: Profile, header: Header) -> str:
     match, reasons = profile.match, []
+    if match.serial_number:
+        reasons.append("serial number")
+    if match.station:
+        reasons.append("station")
     if match.manufacturer and header.manufacturer.strip():
         reasons.append("maker")
     if match.model and header.model.strip():

@@ -18,7 +18,7 @@ def registered_orientation(work: Work) -> str:
 
     Where events differ the one with most air kerma counts, with a warning.
     """
-    found = [_of(work, record) for record in work.records]
+    found = [stated(work, record) for record in work.records]
     kerma = np.nan_to_num(work.columns["air_kerma_rp_mgy"])
     weights: dict[str, float] = {}
     for event, position in enumerate(found):
@@ -29,10 +29,11 @@ def registered_orientation(work: Work) -> str:
         work.notes.warn(f"the patient's orientation changes within the file ({listed})", "one of them is used for all")
     if weights:
         return max(sorted(weights), key=lambda position: weights[position])
-    return _of(work, work.context) or _in_comments(work)
+    return stated(work, work.context) or _in_comments(work)
 
 
-def _of(work: Work, record: Record) -> str:
+def stated(work: Work, record: Record) -> str:
+    """The orientation by the codes of one event, or of the root; "" where it has none."""
     lying = word("lying", record.codes("patient_orientation_modifier"))
     head = word("head", record.codes("patient_table_relationship"))
     if lying and not head:

@@ -34,6 +34,7 @@ Regex = Annotated[str, AfterValidator(_regex)]
 Length = Annotated[float, Field(gt=0, lt=5000)]
 Place = Annotated[float, Field(ge=-5000, le=5000)]
 Sign = Literal[-1, 1]
+Turn = Annotated[float, Field(ge=-180, le=180)]
 
 
 class _Part(BaseModel):
@@ -46,19 +47,22 @@ class Match(_Part):
     manufacturer: Regex = Field("", description="searched in the manufacturer; passes if the file has none")
     model: Regex = Field("", description="searched in the model; passes if the file has none")
     software: Regex = Field("", description="searched in the software versions; passes if the file has none")
+    serial_number: Regex = Field("", description="searched in the device's serial number, which the file must have")
+    station: Regex = Field("", description="searched in the station's name, which the file must have")
     present: tuple[str, ...] = Field((), description="items that must occur: names, or SCHEME/CODE for private ones")
     absent: tuple[str, ...] = Field((), description="items that must not occur with a value")
     priority: int = Field(0, description="decides between profiles that fit equally well")
 
 
 class Axis(_Part):
-    """One table axis: our value is sign * (item - zero)."""
+    """One table axis: our value is sign * (item - zero - offset)."""
 
     items: tuple[str, ...] = Field((), description="items that may hold the position; the first with a value counts")
     end_items: tuple[str, ...] = Field((), description="its position at the event's end, besides DICOM's own items")
     sign: Sign = 1
     zero_mm: float = 0.0
     zero_items: tuple[str, ...] = Field((), description="items with the zero (event's, else accumulated); else zero_mm")
+    offset_mm: float = Field(0.0, description="what the zero is beside the one that the items hold")
     zero: Literal["known", "plausible", "unknown"] = Field(
         "unknown", description="known: at head end, centre line, isocentre; plausible: only if the values look like it"
     )
@@ -154,6 +158,19 @@ class Support(_Part):
     length_mm: Length = 2800.0
 
 
+class Commissioning(_Part):
+    """How a commissioned profile came about: written by `skindose commission`, for the record only."""
+
+    by: str = Field(min_length=1, description="the physicist")
+    report_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="the RDSR with the shots")
+    shots: Annotated[int, Field(ge=1)]
+    left_out: tuple[int, ...] = Field((), description="events whose marks contradict the others")
+    rms_mm: Annotated[float, Field(ge=0)] = Field(description="marker from the central ray, over the shots that count")
+    inherits: str = Field(description="the profile that everything not determined comes from")
+    determined: tuple[str, ...]
+    inherited: tuple[str, ...] = Field((), description="conventions that the shots could not tell")
+
+
 class Profile(_Part):
     """A maker's family of machines."""
 
@@ -169,6 +186,8 @@ class Profile(_Part):
     axis_order: Literal["primary-secondary", "secondary-primary"] = "primary-secondary"
     primary_sign: Sign = 1
     secondary_sign: Sign = 1
+    primary_zero_deg: Turn = Field(0.0, description="our angle is sign * (item - zero)")
+    secondary_zero_deg: Turn = 0.0
     distances: Distances = Distances()
     table: Table = Table()
     field: FieldShape = FieldShape()
@@ -184,6 +203,7 @@ class Profile(_Part):
     calibration_factor: Annotated[float, Field(gt=0.3, lt=3)] = 1.0
     orientation_patterns: tuple[Regex, ...] = Field((), description="in comments; group `position` holds HFS, FFP, ...")
     peak_items: tuple[str, ...] = Field((), description="items with the maker's own peak skin dose")
+    commissioning: Commissioning | None = None
 
     def layers(self) -> tuple[Layer, ...]:
         """The support as the geometry wants it: slabs stacked downwards from the table's surface, then the pad."""

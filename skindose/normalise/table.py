@@ -71,8 +71,9 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
         if np.isnan(zero):
             zero = axis.zero_mm
             work.notes.assume(f"zero of the {_words(column)} missing", f"{zero:g} mm of the profile is taken", event)
-            work.put(column, event, axis.sign * (value - zero), Status.ASSUMED)
+            work.put(column, event, axis.sign * (value - zero - axis.offset_mm), Status.ASSUMED)
             continue
+        zero += axis.offset_mm
         plain = reference in _NAMED and zero == 0 and axis.sign == 1
         work.put(column, event, axis.sign * (value - zero), Status.REPORTED if plain else Status.DERIVED)
 
@@ -141,13 +142,13 @@ def _axes_named_otherwise(work: Work) -> bool:
     """Swaps head-foot and sideways where only that makes the sideways travel possible; says so.
 
     No table moves sideways by more than about 0.3 m. Where the profile's sideways axis does and the other does not, the
-    names are meant the other way round.
+    names are meant the other way round; but what was measured on the machine is not overruled.
     """
     limit = work.profile.table.sideways_limit_mm
     sideways, head_foot = _reach(work, SIDEWAYS), _reach(work, HEAD_FOOT)
     if not sideways > limit:
         return False
-    if np.isnan(head_foot) or head_foot > limit:
+    if np.isnan(head_foot) or head_foot > limit or work.profile.status == "commissioned":
         what = f"the table moves sideways by up to {sideways:.0f} mm, which no table does"
         work.notes.warn(what, "check the profile's axes; the sideways zero is not relied on")
         return False

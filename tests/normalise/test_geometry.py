@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skindose.config import Settings
 from skindose.model import Status
 from skindose.normalise import normalise
 from skindose.normalise.angles import wrapped
@@ -221,3 +222,54 @@ def test_missing_table_angles_are_zero_and_said_once():
     events = normalise(procedure(event(1, without=gone), event(2)))
     assert status(events, "table_horizontal_rotation_angle_deg") == [Status.ASSUMED, Status.REPORTED]
     assert len([sentence for sentence in events.assumptions if "0 is assumed" in sentence and "tilt" in sentence]) == 1
+
+
+# --- what a commissioned profile may say
+
+
+def commissioned(folder, text):
+    path = folder / "own.toml"
+    head = 'name = "own"\ntitle = "Own"\nstatus = "commissioned"\nevidence = "measured in test"\ndate = 2026-02-03\n'
+    path.write_text(f'{head}sources = ["test"]\n{text}')
+    return Settings(profile=str(path))
+
+
+def test_zeros_of_the_angles_are_taken_off_before_the_sign(tmp_path):
+    settings = commissioned(tmp_path, "primary_sign = -1\nprimary_zero_deg = 2.5\nsecondary_zero_deg = -1\n")
+    ends = {"positioner_primary_angle": 30.0, "positioner_primary_end_angle": 40.0, "positioner_secondary_angle": 5.0}
+    events = normalise(procedure(event(1, **ends)), settings)
+    close(events.positioner_primary_angle_deg, [-27.5], rtol=1e-12, because=SUM)
+    close(events.positioner_primary_end_angle_deg, [-37.5], rtol=1e-12, because=SUM)
+    close(events.positioner_secondary_angle_deg, [6.0], rtol=1e-12, because=SUM)
+    assert status(events, "positioner_primary_angle_deg") == [Status.DERIVED]
+
+
+def test_a_missing_angle_is_pa_whatever_the_zero(tmp_path):
+    settings = commissioned(tmp_path, "primary_zero_deg = 2.5\n")
+    events = normalise(procedure(event(1, without=("positioner_primary_angle",))), settings)
+    close(events.positioner_primary_angle_deg, [0.0], atol=0.0, because="PA")
+
+
+def test_end_angles_that_are_all_zero_are_no_ends_whatever_the_zero(tmp_path):
+    settings = commissioned(tmp_path, "primary_zero_deg = 2.5\n")
+    given = {"positioner_primary_angle": 30.0, "positioner_primary_end_angle": 0.0}
+    events = normalise(procedure(event(1, **given), event(2, **given)), settings)
+    assert np.isnan(events.positioner_primary_end_angle_deg).all()
+
+
+def test_an_offset_comes_on_top_of_the_zero_that_the_file_holds(tmp_path):
+    axis = 'items = ["table_height_position"], sign = -1, zero_items = ["99PHI-IXR-XPER/001"], zero_mm = 1000'
+    settings = commissioned(tmp_path, f'[table]\nheight = {{ {axis}, offset_mm = -7, zero = "known" }}\n')
+    held = event(1, private("001", 1065.0), table_height_position=900.0)
+    events = normalise(procedure(held, event(2, table_height_position=900.0)), settings)
+    close(events.table_height_position_mm, [1065.0 - 7.0 - 900.0, 1000.0 - 7.0 - 900.0], rtol=1e-12, because=SUM)
+    assert status(events, "table_height_position_mm") == [Status.DERIVED, Status.ASSUMED]
+
+
+def test_axes_that_were_measured_are_not_swapped(tmp_path):
+    settings = commissioned(tmp_path, "")
+    far = {"table_longitudinal_position": 500.0, "table_lateral_position": 10.0}
+    events = normalise(procedure(event(1, **far)), settings)
+    close(events.table_longitudinal_position_mm, [500.0], rtol=1e-12, because="as the profile says")
+    assert not events.machine.longitudinal_zero_known
+    assert any("no table does" in sentence for sentence in events.warnings)

@@ -1,5 +1,7 @@
 """Profiles: valid data, chosen by maker, model, software and items; mistakes named by file and key."""
 
+from dataclasses import replace
+
 import pytest
 
 from skindose.config import Settings
@@ -133,3 +135,20 @@ def test_the_support_is_stacked_without_gaps_and_the_pad_lies_on_top(profile):
 
 def test_a_measured_curve_belongs_to_the_family_it_was_measured_on():
     assert [profile.name for profile in shipped() if profile.transmission] == ["siemens_artis"]
+
+
+def test_of_two_profiles_of_one_machine_the_later_counts(tmp_path):
+    (tmp_path / "a.toml").write_text(OWN.replace("room-7", "anew").replace("2026-02-03", "2026-08-03"))
+    (tmp_path / "b.toml").write_text(OWN)
+    assert chosen(settings=Settings(profile_folder=tmp_path)) == "anew"
+
+
+@pytest.mark.parametrize("key", ["serial_number", "station"])
+def test_a_profile_of_one_room_is_for_no_other(tmp_path, key):
+    (tmp_path / "own.toml").write_text(OWN + f"{key} = '^7$'\n")
+    settings = Settings(profile_folder=tmp_path)
+    field = {"serial_number": "device_serial_number", "station": "station"}[key]
+    for value, profile in (("7", "room-7"), ("77", "siemens_artis"), ("", "siemens_artis")):
+        report = procedure(event(1))
+        report = replace(report, header=replace(report.header, **{field: value}))
+        assert normalise(report, settings).machine.profile == profile
