@@ -69,8 +69,7 @@ class Fit(NamedTuple):
     angle_zeros_deg  (2,) of the reported primary and secondary angle
     residual_mm    (shots, 3) marker from the central ray, in the table frame; of every shot, those left out too
     square_mm2     sum of squares over the shots that count
-    unknowns       number of unknowns
-    covariance     (unknowns, unknowns) for unit variance; infinite for what is not determined
+    covariance     (3, 3), or (5, 5) with zeros of angles, for unit variance; infinite for what is not determined
     """
 
     hypothesis: Hypothesis
@@ -78,7 +77,6 @@ class Fit(NamedTuple):
     angle_zeros_deg: FloatArray
     residual_mm: FloatArray
     square_mm2: float
-    unknowns: int
     covariance: FloatArray
 
 
@@ -187,7 +185,6 @@ def solve(shots: Shots, hypothesis: Hypothesis, counts: FloatArray, with_angles:
         angle_zeros_deg=angles,
         residual_mm=off,
         square_mm2=float((counts[:, None] * off**2).sum()),
-        unknowns=jacobian.shape[1],
         covariance=_covariance(jacobian, counts.sum()),
     )
 
