@@ -15,9 +15,10 @@ import numpy as np
 from skindose import geometry, kernel, normalise, phantom, rdsr
 from skindose.changes import exclude
 from skindose.config import Settings
+from skindose.dose import dose_map
 from skindose.geometry.frames import table_rotation
 from skindose.geometry.place import table_angles
-from skindose.model import Beams, Events, FloatArray, Hits, Patient, Phantom, Placement, Procedure
+from skindose.model import Beams, DoseMap, Events, Factors, FloatArray, Hits, Patient, Phantom, Placement, Procedure
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
 
 Row = dict[str, Any]
@@ -52,16 +53,16 @@ class Case:
     beams: Beams
     hits: Hits
 
-    def hit_dose_mgy(self) -> FloatArray:
-        """(hits,) air kerma free in air by the inverse square alone, in the share of the cell that is lit."""
-        beam = self.hits.beam()
-        kerma = self.beams.air_kerma_rp_mgy[beam] * self.hits.coverage
-        return kerma * (self.beams.reference_distance_mm[beam] / self.hits.distance_mm) ** 2
+    def dose_map(self) -> DoseMap:
+        """Air kerma free in air by the inverse square alone, in the share of the cell that is lit."""
+        one = np.ones(len(self.hits.cell))
+        square = (self.beams.reference_distance_mm[self.hits.beam()] / self.hits.distance_mm) ** 2
+        return dose_map([(self.beams, self.hits, Factors(square, one, one, one, one))], self.body)
 
     def dose_mgy(self, plane: str = "") -> FloatArray:
         """(cells,) the sum of it, over one plane's events if named."""
         own = np.array([plane in ("", name) for name in self.events.plane])[self.beams.event[self.hits.beam()]]
-        weights = np.where(own, self.hit_dose_mgy(), 0.0)
+        weights = np.where(own, self.dose_map().hit_dose_mgy, 0.0)
         return np.bincount(self.hits.cell, weights=weights, minlength=len(self.body.area_mm2))
 
 

@@ -24,7 +24,6 @@ from geometry_cases import (
 from skindose.config import Settings
 from skindose.dose import if_they_stood_mgy
 from skindose.geometry.frames import ORIENTATIONS
-from skindose.model import DoseMap
 
 PA: Row = {}
 LAO_90: Row = {"positioner_primary_angle_deg": 90.0}
@@ -285,7 +284,7 @@ def _user() -> Scene:
 def _envelope() -> Scene:
     made = case({**deg(-100), "event_type": "rotational acquisition"})
     dose = made.dose_mgy()
-    upper = if_they_stood_mgy(made.beams, made.hits, DoseMap(dose, dose, made.hit_dose_mgy(), None), [0])
+    upper = if_they_stood_mgy(made.beams, made.dose_map(), [0])
     shots = (
         Shot("start -100, no end: the arc is assumed", made, "feet", tuple(range(0, len(made.beams), 4)), dose=True),
         Shot("the map, from below", made, "below", (len(made.beams) // 2,), dose=True),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skindose.model import Beams, DoseMap, Factors, FloatArray, Hits, IntArray, Peak, Phantom
 
@@ -16,34 +18,61 @@ DISPLAY_STANDARD_UNCERTAINTY = float(np.sqrt(1 / (0.65 * 1.35) - (np.log(1.35 / 
 _SEEDS = 64
 
 
-def dose_map(beams: Beams, hits: Hits, factors: Factors, phantom: Phantom) -> DoseMap:
+def dose_map(parts: Iterable[tuple[Beams, Hits, Factors]], phantom: Phantom) -> DoseMap:
     """Dose per cell: the air kerma of each hit's beam times its factors times the share of the cell that is lit.
 
     The uncertainty is that of the displayed air kerma alone, the same for every event of a machine, hence additive.
+
+    parts   the procedure's beams in their order, in blocks: of each only cell and dose of the hits are kept
     """
-    kerma_mgy = beams.air_kerma_rp_mgy[hits.beam()]
-    free_in_air_mgy = kerma_mgy * factors.calibration * factors.inverse_square * factors.transmission
-    hit_dose_mgy = free_in_air_mgy * factors.backscatter * factors.medium * hits.coverage
-    dose_mgy: FloatArray = np.bincount(hits.cell, weights=hit_dose_mgy, minlength=len(phantom.area_mm2)).astype(float)
+    dose_mgy: FloatArray = np.zeros(len(phantom.area_mm2))
+    kept: list[tuple[NDArray[Any], ...]] = []
+    for beams, hits, factors in parts:
+        added = hit_dose_mgy(beams, hits, factors)
+        dose_mgy += np.bincount(hits.cell, weights=added, minlength=len(dose_mgy))
+        count = np.diff(hits.beam_start)
+        kept.append((count, hits.cell, added, on_body_fraction(beams, hits, phantom), _nearest_mm(hits)))
+    count, cell, hit_dose, on_body, nearest = (np.concatenate(column) for column in zip(*kept, strict=True))
     return DoseMap(
         dose_mgy=dose_mgy,
         uncertainty_mgy=dose_mgy * DISPLAY_STANDARD_UNCERTAINTY,
-        hit_dose_mgy=hit_dose_mgy,
+        beam_start=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+        cell=cell,
+        hit_dose_mgy=hit_dose,
+        on_body=on_body,
+        nearest_mm=nearest,
         peak=find_peak(dose_mgy, phantom),
     )
 
 
-def if_they_stood_mgy(beams: Beams, hits: Hits, dosemap: DoseMap, runs: Iterable[int]) -> FloatArray:
+def hit_dose_mgy(beams: Beams, hits: Hits, factors: Factors) -> FloatArray:
+    """(hits,) what each hit adds to its cell."""
+    kerma_mgy = beams.air_kerma_rp_mgy[hits.beam()]
+    free_in_air_mgy = kerma_mgy * factors.calibration * factors.inverse_square * factors.transmission
+    return np.asarray(free_in_air_mgy * factors.backscatter * factors.medium * hits.coverage, dtype=np.float64)
+
+
+def _nearest_mm(hits: Hits) -> FloatArray:
+    """(beams,) least distance of a hit from the focal spot; infinite where there is none."""
+    lit = np.flatnonzero(np.diff(hits.beam_start))
+    nearest: FloatArray = np.full(len(hits.beam_start) - 1, np.inf)
+    if len(lit):
+        nearest[lit] = np.minimum.reduceat(hits.distance_mm, hits.beam_start[lit])
+    return nearest
+
+
+def if_they_stood_mgy(beams: Beams, dosemap: DoseMap, runs: Iterable[int]) -> FloatArray:
     """(cells,) dose if each event of `runs` had come whole from one of its sub-beams, for each cell from the worst.
 
     An upper bound for runs whose way is not known: the true way, if it lies within the assumed one, gives no more.
     """
     upper = dosemap.dose_mgy.copy()
+    start = dosemap.beam_start
     for event in runs:
         own = np.flatnonzero(beams.event == event)  # one after the other, so are their hits
-        rows = slice(hits.beam_start[own[0]], hits.beam_start[own[-1] + 1]) if len(own) else slice(0)
-        weight = np.repeat(beams.weight[own], np.diff(hits.beam_start)[own])
-        cell, dose_mgy = hits.cell[rows], dosemap.hit_dose_mgy[rows]
+        rows = slice(start[own[0]], start[own[-1] + 1]) if len(own) else slice(0)
+        weight = np.repeat(beams.weight[own], np.diff(start)[own])
+        cell, dose_mgy = dosemap.cell[rows], dosemap.hit_dose_mgy[rows]
         worst = np.zeros(len(upper))
         np.maximum.at(worst, cell, dose_mgy / weight)
         upper += worst - np.bincount(cell, weights=dose_mgy, minlength=len(upper))

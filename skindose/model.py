@@ -411,13 +411,21 @@ class DoseMap:
 
     dose_mgy           (cells,)
     uncertainty_mgy    (cells,) standard uncertainty
+    beam_start         (beams + 1,) hits of beam b are beam_start[b]:beam_start[b + 1]
+    cell               (hits,) cell of each hit
     hit_dose_mgy       (hits,) what each hit adds to its cell
+    on_body            (beams,) share of each beam's field that meets the body
+    nearest_mm         (beams,) least distance of lit skin from the focal spot; infinite where there is none
     peak               None where no cell has dose
     """
 
     dose_mgy: FloatArray
     uncertainty_mgy: FloatArray
+    beam_start: NDArray[np.int64]
+    cell: IntArray
     hit_dose_mgy: FloatArray
+    on_body: FloatArray
+    nearest_mm: FloatArray
     peak: Peak | None
 
 
@@ -482,7 +490,7 @@ class Result:
     totals: Mapping[str, Any]  # as result.json has them
     placement: Placement | None = None
     beams: Beams | None = None
-    hits: Hits | None = None
+    hits: Hits | None = None  # hits and factors: None where they were too many to keep
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from skindose import geometry, normalise, phantom, triggers, units
 from skindose.changes import EXCLUDED, Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
-from skindose.dose import dose_map, find_peak, if_they_stood_mgy, on_body_fraction
+from skindose.dose import dose_map, find_peak, if_they_stood_mgy
 from skindose.model import (
     Beams,
     BoolArray,
@@ -86,7 +88,20 @@ def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Eve
     return replace(events, assumptions=(*events.assumptions, *in_words(found))), found
 
 
-_Mapped = tuple[Placement, Beams, Hits, Factors, DoseMap]
+# Largest number of beams times cells of which the hits are held at once: about 200 MB of them.
+BLOCK = 200_000_000
+
+
+class _Mapped(NamedTuple):
+    """A map and what made it; hits and factors are None where they were too many to keep."""
+
+    placement: Placement
+    beams: Beams
+    hits: Hits | None
+    factors: Factors | None
+    dosemap: DoseMap
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Mapped | None]:
@@ -99,16 +114,36 @@ def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Ma
     events, placed = set_aside(events, impossible), geometry.without(placed, impossible)
     if not len(placed):
         return events, None
+    return events, _cast(events, placement, placed, body, settings)
+
+
+def _cast(events: Events, placement: Placement, beams: Beams, body: Phantom, settings: Settings) -> _Mapped:
+    """The map, block of beams by block, so that memory does not grow with the procedure."""
     from skindose import kernel, physics  # numba is loaded only where there is something to cast
 
-    hits = kernel.cast(placed, body)
-    factors = physics.factors(events, placed, hits, settings)
-    return events, (placement, placed, hits, factors, dose_map(placed, hits, factors, body))
+    said: dict[str, None] = {}
+    warned: dict[str, None] = {}
+    size = max(1, BLOCK // len(body.area_mm2))
+    last: list[tuple[Hits, Factors]] = []
+
+    def parts() -> Iterator[tuple[Beams, Hits, Factors]]:
+        for first in range(0, len(beams), size):
+            block = geometry.only(beams, slice(first, first + size))
+            hits = kernel.cast(block, body)
+            factors = physics.factors(events, block, hits, settings)
+            said.update(dict.fromkeys(factors.assumptions))
+            warned.update(dict.fromkeys(factors.warnings))
+            last[:] = [(hits, factors)] if len(beams) <= size else []
+            yield block, hits, factors
+
+    dosemap = dose_map(parts(), body)
+    hits, factors = last[0] if last else (None, None)
+    return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 
 
 def _with_map(result: Result, mapped: _Mapped) -> Result:
-    placement, beams, hits, factors, dosemap = mapped
-    on_body = on_body_fraction(beams, hits, result.phantom)
+    placement, beams, dosemap = mapped.placement, mapped.beams, mapped.dosemap
+    on_body = dosemap.on_body
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
@@ -117,8 +152,8 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         result,
         placement=placement,
         beams=beams,
-        hits=hits,
-        factors=factors,
+        hits=mapped.hits,
+        factors=mapped.factors,
         dosemap=dosemap,
         plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
@@ -128,15 +163,15 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
-            *factors.assumptions,
+            *mapped.assumptions,
             f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
             *placement.warnings,
-            *factors.warnings,
+            *mapped.warnings,
             *why,
-            *_doubts(dosemap.peak, unlit, beams, hits),
+            *_doubts(dosemap, unlit, beams),
         ),
     )
     return _bounded(result, unlit)
@@ -172,13 +207,13 @@ def _bounded(result: Result, unlit: BoolArray) -> Result:
 
 def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
     """Peak of each plane's dose alone, for the planes A and B that have any; they may lie elsewhere than the sum's."""
-    _, beams, hits, _, dosemap = mapped
-    plane = np.array(result.events.plane)[beams.event]
-    count = np.diff(hits.beam_start)
+    dosemap = mapped.dosemap
+    plane = np.array(result.events.plane)[mapped.beams.event]
+    count = np.diff(dosemap.beam_start)
     found = {}
     for name in np.intersect1d(plane, ("A", "B")).tolist():
         own = np.repeat(plane == name, count)
-        dose_mgy = np.bincount(hits.cell[own], weights=dosemap.hit_dose_mgy[own], minlength=len(dosemap.dose_mgy))
+        dose_mgy = np.bincount(dosemap.cell[own], weights=dosemap.hit_dose_mgy[own], minlength=len(dosemap.dose_mgy))
         peak = dosemap.peak if own.all() else find_peak(dose_mgy.astype(float), result.phantom)
         if peak is not None:
             found[name] = peak
@@ -187,8 +222,7 @@ def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
 
 def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple[str, ...]]:
     """The peak if the runs whose way is assumed had stood still at the worst place, and the warning that says so."""
-    _, beams, hits, _, dosemap = mapped
-    events = result.events
+    dosemap, events = mapped.dosemap, result.events
     column, end = (events.status.get(f"positioner_primary{suffix}_angle_deg") for suffix in ("", "_end"))
     if column is None or end is None or dosemap.peak is None:
         return None, ()
@@ -197,7 +231,7 @@ def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple
     runs = np.flatnonzero(events.mapped & turning & unknown).tolist()
     if not runs:
         return None, ()
-    peak = find_peak(if_they_stood_mgy(beams, hits, dosemap, runs), result.phantom)
+    peak = find_peak(if_they_stood_mgy(mapped.beams, dosemap, runs), result.phantom)
     bound = peak.skin_dose_mgy if peak else dosemap.peak.skin_dose_mgy
     return bound, (
         f"Where the stand turned in {named(runs)} is assumed, not reported, and the dose is spread over that way: had "
@@ -206,9 +240,10 @@ def _if_runs_stood(result: Result, mapped: _Mapped) -> tuple[float | None, tuple
     )
 
 
-def _doubts(peak: Peak | None, unlit: BoolArray, beams: Beams, hits: Hits) -> tuple[str, ...]:
+def _doubts(dosemap: DoseMap, unlit: BoolArray, beams: Beams) -> tuple[str, ...]:
     """What a physicist would question in the map: beams that miss the body, skin too near, a peak on an arm."""
-    doubts = _missing(unlit) + _too_near(beams, hits)
+    doubts = _missing(unlit) + _too_near(beams, dosemap.nearest_mm)
+    peak = dosemap.peak
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
@@ -233,14 +268,13 @@ def _missing(unlit: BoolArray) -> tuple[str, ...]:
     return (f"{beams} not meet the body where it was placed ({named(lost)}).",)
 
 
-def _too_near(beams: Beams, hits: Hits) -> tuple[str, ...]:
+def _too_near(beams: Beams, nearest_mm: FloatArray) -> tuple[str, ...]:
     """Say which events light skin nearer to the focal spot than any equipment lets it come: the dose is too high."""
-    rows = np.flatnonzero(hits.distance_mm < NEAREST_SKIN_MM)
-    near = np.unique(beams.event[np.searchsorted(hits.beam_start, rows, side="right") - 1]).tolist()
+    near = np.unique(beams.event[nearest_mm < NEAREST_SKIN_MM]).tolist()
     if not near:
         return ()
     return (
-        f"Skin comes as near as {hits.distance_mm.min():.0f} mm to the focal spot ({named(near)}), which no equipment "
+        f"Skin comes as near as {nearest_mm.min():.0f} mm to the focal spot ({named(near)}), which no equipment "
         f"allows (at least {NEAREST_SKIN_MM:g} mm): the patient's place or the distances are wrong, the dose too high.",
     )
 

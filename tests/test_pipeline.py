@@ -6,6 +6,7 @@ import pytest
 import skindose
 from skindose import rdsr
 from skindose.config import Settings
+from skindose.rdsr.demo import demo_procedure
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
 from tests.close import close
 
@@ -106,3 +107,18 @@ def test_public_names_load_when_asked_for():
     assert skindose.Settings is Settings
     with pytest.raises(AttributeError, match="nonsense"):
         _ = skindose.nonsense
+
+
+def test_a_map_made_block_by_block_is_the_same(monkeypatch):
+    procedure = rdsr.read_bytes(to_bytes(demo_procedure()), "demo.dcm")
+    whole = skindose.compute(procedure, Settings(phantom="oval"))
+    cells = len(whole.phantom.area_mm2)
+    monkeypatch.setattr("skindose.pipeline.BLOCK", 7 * cells)  # seven beams at a time
+    parts = skindose.compute(procedure, Settings(phantom="oval"))
+    assert len(whole.beams) > 14
+    assert parts.hits is None
+    close(parts.dosemap.dose_mgy, whole.dosemap.dose_mgy, rtol=1e-12, because="sums are added in another order")
+    close(parts.dosemap.hit_dose_mgy, whole.dosemap.hit_dose_mgy, rtol=0, because="each hit by itself is the same")
+    assert np.array_equal(parts.dosemap.beam_start, whole.dosemap.beam_start)
+    assert parts.warnings == whole.warnings
+    assert parts.assumptions == whole.assumptions

@@ -2,6 +2,6 @@
 
 from skindose.geometry.beams import beams, support
 from skindose.geometry.place import place
-from skindose.geometry.sound import faults, misplaced, without
+from skindose.geometry.sound import faults, misplaced, only, without
 
-__all__ = ["beams", "faults", "misplaced", "place", "support", "without"]
+__all__ = ["beams", "faults", "misplaced", "only", "place", "support", "without"]

@@ -60,9 +60,13 @@ def misplaced(beams: Beams, phantom: Phantom) -> dict[int, str]:
 
 def without(beams: Beams, events: dict[int, str]) -> Beams:
     """The beams of all other events."""
-    keep = ~np.isin(beams.event, list(events))
+    return only(beams, ~np.isin(beams.event, list(events)))
+
+
+def only(beams: Beams, rows: slice | BoolArray) -> Beams:
+    """Some of the beams."""
     slabs = ("support_mm", "support")
-    own: dict[str, Any] = {f.name: getattr(beams, f.name)[keep] for f in fields(beams) if f.name not in slabs}
+    own: dict[str, Any] = {f.name: getattr(beams, f.name)[rows] for f in fields(beams) if f.name not in slabs}
     return replace(beams, **own)
 
 

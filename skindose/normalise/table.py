@@ -106,7 +106,7 @@ def _read_end(work: Work, column: str, axis: Axis) -> None:
         return
     for event, value in found.items():
         zero = work.lookup(axis.zero_items, POSITION, event) if axis.zero_items else axis.zero_mm
-        _put_end(work, column, event, axis.sign * (value - (axis.zero_mm if np.isnan(zero) else zero)))
+        _put_end(work, column, event, axis.sign * (value - (axis.zero_mm if np.isnan(zero) else zero) - axis.offset_mm))
 
 
 def _put_end(work: Work, column: str, event: int, value: float) -> None:

@@ -102,14 +102,15 @@ def peak_contribution_mgy(result: Result) -> FloatArray:
     Sums to the peak skin dose.
     """
     own: FloatArray = np.full(len(result.events), np.nan)
-    if result.dosemap is None or result.dosemap.peak is None or result.hits is None or result.beams is None:
+    if result.dosemap is None or result.dosemap.peak is None or result.beams is None:
         return own
     area_mm2 = patch_area_mm2(result.dosemap.peak, result.phantom)
     share = np.zeros(len(result.phantom.area_mm2))
     share[result.dosemap.peak.patch] = area_mm2 / area_mm2.sum()
-    at_peak = np.flatnonzero(share[result.hits.cell])
-    event = result.beams.event[result.hits.beam()[at_peak]]
-    added = result.dosemap.hit_dose_mgy[at_peak] * share[result.hits.cell[at_peak]]
+    dosemap = result.dosemap
+    at_peak = np.flatnonzero(share[dosemap.cell])
+    event = result.beams.event[np.searchsorted(dosemap.beam_start, at_peak, side="right") - 1]
+    added = dosemap.hit_dose_mgy[at_peak] * share[dosemap.cell[at_peak]]
     own[:] = np.bincount(event, weights=added, minlength=len(own))
     return own
 

@@ -188,7 +188,8 @@ def make_dose(phantom):
     hits = Hits(start, cell, 650 * pure, pure, 0 * pure, 0 * pure, 30 * pure, pure, pure[:, None], pure.astype(bool))
     total = np.bincount(cell, weights=dose, minlength=len(back))
     peak = find_peak(total, phantom)
-    return hits, DoseMap(total, 0.2 * total, dose, peak)
+    each = np.ones(len(near))
+    return hits, DoseMap(total, 0.2 * total, start, cell, dose, each, 650 * each, peak)
 
 
 def make_findings():
