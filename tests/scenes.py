@@ -51,12 +51,13 @@ def sphere(radius_mm, centre=(0.0, 0.0, 0.0), subdivisions=4):
     vertices = np.array(vertices, dtype=float)
     triangles = np.array(triangles)
     for _ in range(subdivisions):
-        vertices, triangles = _refined(vertices, triangles)
+        vertices, triangles = refined(vertices, triangles)
     vertices *= radius_mm / np.linalg.norm(vertices, axis=1, keepdims=True)
     return vertices + np.asarray(centre), triangles
 
 
-def _refined(vertices, triangles):
+def refined(vertices, triangles):
+    """Every triangle divided in four at the middles of its edges."""
     pairs = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
     unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
     middle = len(vertices) + inverse.reshape(3, -1)
