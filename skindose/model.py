@@ -371,9 +371,6 @@ class Hits:
         return np.repeat(np.arange(len(self.beam_start) - 1, dtype=np.int32), np.diff(self.beam_start))
 
 
-# --- Factors (physics)
-
-
 @dataclass(frozen=True)
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
@@ -388,9 +385,6 @@ class Factors:
     calibration: FloatArray
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-# --- DoseMap (dose)
 
 
 @dataclass(frozen=True)
@@ -411,11 +405,10 @@ class DoseMap:
 
     dose_mgy           (cells,)
     uncertainty_mgy    (cells,) standard uncertainty
-    beam_start         (beams + 1,) hits of beam b are beam_start[b]:beam_start[b + 1]
-    cell               (hits,) cell of each hit
+    beam_start, cell   as in `Hits`
     hit_dose_mgy       (hits,) what each hit adds to its cell
     on_body            (beams,) share of each beam's field that meets the body
-    nearest_mm         (beams,) least distance of lit skin from the focal spot; infinite where there is none
+    nearest_mm         (beams,) least distance of lit skin from the focal spot; else infinite
     peak               None where no cell has dose
     """
 
@@ -490,7 +483,7 @@ class Result:
     totals: Mapping[str, Any]  # as result.json has them
     placement: Placement | None = None
     beams: Beams | None = None
-    hits: Hits | None = None  # hits and factors: None where they were too many to keep
+    hits: Hits | None = None  # with factors None where they were too many to keep
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None

@@ -174,6 +174,8 @@ def _summarise(leaf, corners, faces, cells):
         leaf[7 + k] /= length if length > 1e-9 else 1.0
     for j in range(cells):  # a cell without area has the normal 0: its leaf counts as mixed
         cosine = min(cosine, faces[3, j] * leaf[7] + faces[4, j] * leaf[8] + faces[5, j] * leaf[9])
+    if cells < LEAF:  # so that it never counts as a whole
+        cosine = 0.0
     leaf[10] = max(cosine, 0.0)
     leaf[11] = np.sqrt(max(1.0 - leaf[10] ** 2, 0.0))
 
@@ -214,7 +216,7 @@ def _nodes(leaves):
 # --- rays through the hierarchy
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _crossings(ox, oy, oz, dx, dy, dz, end, c, leaf, own, out):
     """How o + t d, 0 < t < end, crosses the cells of a leaf but cell `own`: numbers from outside and from inside.
 
@@ -319,7 +321,7 @@ def _outside_body(beam, corners, nodes, ray, stack, out):
     reach = _reach(nodes)
     for k in range(3):
         ray[k] = beam[k]
-        ray[3 + k] = -reach * beam[3 + k] + 1e-3 * reach * beam[6 + k]
+        ray[3 + k] = -reach * beam[3 + k] + 2.0**-10 * reach * beam[6 + k]
     return _along_ray(ray, -1, -1, corners, nodes, stack, out, False) == 0
 
 
@@ -344,7 +346,7 @@ def _edge_planes(beam, planes):
         planes[side, 3] = offset
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _shares_in_planes(corners, leaf, planes, cut, shares, crossing):
     """Shares of the leaf's cells inside the planes of `cut` (bits): exact where one plane at most crosses the cell.
 
@@ -509,12 +511,14 @@ X, Y, Z, HALF_X, HALF_Y, HALF_Z = 8, 9, 10, 11, 12, 13
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _look(beam, planes, leaves, found, count, look):
+def _look(beam, leaves, found, count, look, planes):
     """Look from the source at the found leaves.
 
     look   (LOOK, leaves) filled: u, v and the reach about them at the reference plane, nearest and farthest depth,
            side (FRONT, BACK, MIXED), the edges of the field that cut the leaf (bits, -1: outside the field)
+    planes (4, 4) filled by `_edge_planes`
     """
+    _edge_planes(beam, planes)
     for k in range(count):
         leaf = leaves[found[k]]
         x, y, z = leaf[0] - beam[0], leaf[1] - beam[1], leaf[2] - beam[2]
@@ -580,7 +584,8 @@ def _look_at_edge(a, b, c, bit, x, y, z, hx, hy, hz, cut):
 def _grid(beam, margin, look, count, frame):
     """Lay a grid over the field, its pixels of about a leaf's size; False where a leaf reaches behind the source.
 
-    frame   filled: u of the grid's edge and pixels per mm, the same for v, last pixel
+    frame   filled: u of the grid's edge and pixels per mm, the same for v, last pixel, u of the middle and half the
+            width within which rays pass the grid, the same for v
     """
     reach, nearest = 1e-9, np.inf
     for k in range(count):
@@ -591,11 +596,13 @@ def _grid(beam, margin, look, count, frame):
     for k in range(2):
         frame[2 * k] = beam[12 + 2 * k] - margin
         frame[2 * k + 1] = pixels / (beam[13 + 2 * k] - beam[12 + 2 * k] + 2.0 * margin)
+        frame[5 + 2 * k] = 0.5 * (beam[12 + 2 * k] + beam[13 + 2 * k])
+        frame[6 + 2 * k] = 0.5 * (beam[13 + 2 * k] - beam[12 + 2 * k]) + margin
     frame[4] = pixels - 1.0
     return nearest > 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _pixel(frame, u, v):
     """Pixel of a ray that passes the grid."""
     i, j = np.int64((u - frame[0]) * frame[1]), np.int64((v - frame[2]) * frame[3])
@@ -603,7 +610,7 @@ def _pixel(frame, u, v):
     return min(max(i, 0), last) * GRID + min(max(j, 0), last)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _pixels(frame, look, k):
     """First and last pixel that a leaf reaches, in u and in v."""
     u, v, last = (look[U, k] - frame[0]) * frame[1], (look[V, k] - frame[2]) * frame[3], frame[4]
@@ -680,7 +687,7 @@ def _nearest_inner_side(beam, corners, faces, leaf):
     return nearest * (1.0 - SLACK)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _clear_as_a_whole(frame, look, k, depths):
     """True where no ray to a cell of the leaf can leave the body before it reaches it, if it passes the grid."""
     i0, i1, j0, j1 = _pixels(frame, look, k)
@@ -691,8 +698,8 @@ def _clear_as_a_whole(frame, look, k, depths):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _leaves_body_before(ray, u, v, depth, link, found, look, links, corners, out, last):
+@njit(inline="always", error_model="numpy")
+def _left_before(ray, u, v, depth, link, found, look, links, corners, out, last):
     """Which of the found leaves the ray from the source, o + t d with ray = (o, d), through u and v of the reference
     plane, crosses from the inner side at t < 1; -1 where none. Looked for from `link` on, in the leaf `last` first.
     """
@@ -711,7 +718,7 @@ def _leaves_body_before(ray, u, v, depth, link, found, look, links, corners, out
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _look_at_cells(beam, faces, leaf, depth, u, v):
     """Depth of a leaf's centroids, u and v of the rays to them; depth -1 where a cell does not show its outer side."""
     s = beam
@@ -726,10 +733,84 @@ def _look_at_cells(beam, faces, leaf, depth, u, v):
         depth[j] = along if shows & (along > 0.0) else -1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def select(  # noqa: PLR0915 - one pass per beam: what it keeps in hand would be twenty arguments of its parts
-    beams, first, corners, faces, leaves, nodes, closed, known, known_leaf, margin, place, share, starts
+@njit(inline="always", error_model="numpy")
+def _lay_shadows(
+    beam, margin, corners, faces, nodes, found, count, look, frame, deepest, depths, heads, links, ray, stack, out
 ):
+    """Prepare the grid of depths; False where shadows must be looked for ray by ray."""
+    if not _grid(beam, margin, look, count, frame):
+        return False
+    if not _outside_body(beam, corners, nodes, ray, stack, out):
+        return False
+    most = _deepest(frame, look, count, deepest)
+    return _hang_inner_sides(beam, frame, found, count, look, corners, faces, most, deepest, depths, heads, links)
+
+
+@njit(inline="always", error_model="numpy")
+def _shares(beam, corners, leaf, cut, planes, depth, shares, crossing, polygon):
+    """Into `shares` the share of each of a leaf's cells inside the field; 0 for those that do not face the source."""
+    if beam[17] > 0.5:
+        for j in range(LEAF):
+            shares[j] = _share_in_round_field(beam, corners, leaf, j) if depth[j] > 0.0 else 0.0
+        return
+    _shares_in_planes(corners, leaf, planes, cut, shares, crossing)
+    for j in range(LEAF):
+        if depth[j] < 0.0:
+            shares[j] = 0.0
+        elif shares[j] > 0.0 and crossing[j] & (crossing[j] - 1):
+            shares[j] = _clipped(corners, leaf, j, planes, crossing[j], polygon)
+
+
+@njit(inline="always", error_model="numpy")
+def _take_all(leaf, place, share, n):
+    """Write all cells of a leaf from place n on, as lit whole; returns the next place."""
+    for j in range(LEAF):
+        place[n + j] = leaf * LEAF + j
+        share[n + j] = 1.0
+    return n + LEAF
+
+
+@njit(inline="always", error_model="numpy")
+def _set_ray(beam, faces, leaf, j, ray):
+    """The ray (o, d) from the source to a cell's centroid."""
+    for k in range(3):
+        ray[k] = beam[k]
+        ray[3 + k] = faces[leaf, k, j] - beam[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _room(leaves):
+    """Room for what is worked out of one beam: planes, frame, depths, deepest, heads, links, found and look."""
+    return (
+        np.empty((4, 4)),
+        np.empty(9),
+        np.empty(GRID * GRID),
+        np.empty(GRID * GRID),
+        np.empty(GRID * GRID, np.int32),
+        np.empty((64 * GRID * GRID, 2), np.int32),
+        np.empty(leaves + LEAF, np.int64),
+        np.empty((LOOK, leaves + LEAF)),
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _room_for_leaf():
+    """Room for one leaf: depth, u, v, shares, crossing, polygon, and for rays: ray, stack, out."""
+    return (
+        np.empty(LEAF),
+        np.empty(LEAF),
+        np.empty(LEAF),
+        np.empty(LEAF),
+        np.empty(LEAF, np.int64),
+        np.empty((2, 8, 2)),
+        np.empty(6),
+        np.empty(16 * LEAF, np.int64),
+        np.empty(2 + LEAF, np.int64),
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def select(beams, first, corners, faces, leaves, nodes, closed, known, known_leaf, margin, place, share, starts):
     """Cells that the beams from `first` on light, as long as there is room for them in `place`.
 
     corners, faces, leaves, nodes   from `build`; closed: from `is_closed`
@@ -739,97 +820,65 @@ def select(  # noqa: PLR0915 - one pass per beam: what it keeps in hand would be
     share      (room,) filled with the share of the cell inside the field
     starts     (beams + 1,) filled with the beams' places in them, from `first` on
     returns    the first beam that was not done
+
+    One function, though long: handing these arrays on for every leaf took 1.4 times as long.
     """
-    count_of_leaves = len(leaves)
-    last = len(known) * LEAF
-    found = np.empty(count_of_leaves + LEAF, np.int64)
-    look = np.empty((LOOK, count_of_leaves))
-    planes, frame = np.empty((4, 4)), np.empty(5)
-    depths, deepest = np.empty(GRID * GRID), np.empty(GRID * GRID)
-    heads, links = np.empty(GRID * GRID, np.int32), np.empty((64 * GRID * GRID, 2), np.int32)
-    depth, u, v = np.empty(LEAF), np.empty(LEAF), np.empty(LEAF)
-    ray, shares = np.empty(6), np.empty(LEAF)
-    crossing = np.empty(LEAF, np.int64)
-    out = np.empty(2 + LEAF, np.int64)
-    polygon = np.empty((2, 8, 2))
-    stack = np.empty(16 * LEAF, np.int64)
-    n = 0
-    starts[first] = 0
+    planes, frame, depths, deepest, heads, links, found, look = _room(len(leaves))
+    depth, u, v, shares, crossing, polygon, ray, stack, out = _room_for_leaf()
+    n = starts[first] = 0
     for b in range(first, len(beams)):
         beam = beams[b]
-        _edge_planes(beam, planes)
         count = _find_leaves(beam, margin, nodes, found, stack, shares)
         if n + count * LEAF > len(place):
             return b
-        _look(beam, planes, leaves, found, count, look)
-        by_leaving = closed and _grid(beam, margin, look, count, frame)
-        by_leaving = by_leaving and _outside_body(beam, corners, nodes, ray, stack, out)
-        if by_leaving:
-            most = _deepest(frame, look, count, deepest)
-            by_leaving = _hang_inner_sides(
-                beam, frame, found, count, look, corners, faces, most, deepest, depths, heads, links
-            )
+        _look(beam, leaves, found, count, look, planes)
+        by_leaving = closed and _lay_shadows(
+            beam,
+            margin,
+            corners,
+            faces,
+            nodes,
+            found,
+            count,
+            look,
+            frame,
+            deepest,
+            depths,
+            heads,
+            links,
+            ray,
+            stack,
+            out,
+        )
         shadow = -1  # the leaf that lay in the way of the cell before
-        middle_u, half_u = 0.5 * (beam[12] + beam[13]), 0.5 * (beam[13] - beam[12]) + margin
-        middle_v, half_v = 0.5 * (beam[14] + beam[15]), 0.5 * (beam[15] - beam[14]) + margin
-        ray[0], ray[1], ray[2] = beam[0], beam[1], beam[2]
         for k in range(count):
-            cut = np.int64(look[CUT, k])
-            if look[SIDE, k] == BACK or cut < 0:
+            cut, leaf, side = np.int64(look[CUT, k]), found[k], look[SIDE, k]
+            if side == BACK or cut < 0:
                 continue
-            leaf = found[k]
-            clear = False
-            if by_leaving:
-                if known_leaf[leaf] == UNKNOWN:
-                    _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out)
-                    ray[0], ray[1], ray[2] = beam[0], beam[1], beam[2]
-                clear = _clear_as_a_whole(frame, look, k, depths)
-            whole = cut == 0 and not beam[17] > 0.5
-            if clear and whole and look[SIDE, k] == FRONT and known_leaf[leaf] == OPEN:
-                for i in range(leaf * LEAF, min(leaf * LEAF + LEAF, last)):
-                    place[n] = i
-                    share[n] = 1.0
-                    n += 1
+            if by_leaving and known_leaf[leaf] == UNKNOWN:
+                _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out)
+            clear = by_leaving and _clear_as_a_whole(frame, look, k, depths)
+            if clear and cut == 0 and side == FRONT and known_leaf[leaf] == OPEN and beam[17] < 0.5:
+                n = _take_all(leaf, place, share, n)
                 continue
             _look_at_cells(beam, faces, leaf, depth, u, v)
-            if not whole:
-                _shares_in_planes(corners, leaf, planes, cut, shares, crossing)
+            _shares(beam, corners, leaf, cut, planes, depth, shares, crossing, polygon)
             for j in range(LEAF):
-                if depth[j] < 0.0:
+                if shares[j] == 0.0:
                     continue
-                part = 1.0
-                if beam[17] > 0.5:
-                    part = _share_in_round_field(beam, corners, leaf, j)
-                elif cut:
-                    part = shares[j]
-                    if part > 0.0 and crossing[j] & (crossing[j] - 1):
-                        part = _clipped(corners, leaf, j, planes, crossing[j], polygon)
-                if part == 0.0:
+                near = abs(u[j] - frame[5]) <= frame[6] and abs(v[j] - frame[7]) <= frame[8]
+                ray_by_ray = not (by_leaving and near and known[leaf, j] == OPEN)
+                if ray_by_ray or not clear:
+                    _set_ray(beam, faces, leaf, j, ray)
+                if ray_by_ray and _along_ray(ray, leaf, j, corners, nodes, stack, out, True):
                     continue
-                near = abs(u[j] - middle_u) <= half_u and abs(v[j] - middle_v) <= half_v
-                if not (by_leaving and near and known[leaf, j] == OPEN):
-                    ray[3], ray[4], ray[5] = (
-                        faces[leaf, 0, j] - ray[0],
-                        faces[leaf, 1, j] - ray[1],
-                        faces[leaf, 2, j] - ray[2],
-                    )
-                    if _along_ray(ray, leaf, j, corners, nodes, stack, out, True):
+                if not ray_by_ray and not clear and depths[_pixel(frame, u[j], v[j])] < depth[j]:
+                    link = heads[_pixel(frame, u[j], v[j])]
+                    shadow = _left_before(ray, u[j], v[j], depth[j], link, found, look, links, corners, out, shadow)
+                    if shadow >= 0:
                         continue
-                elif not clear:
-                    pixel = _pixel(frame, u[j], v[j])
-                    if depths[pixel] < depth[j]:
-                        ray[3], ray[4], ray[5] = (
-                            faces[leaf, 0, j] - ray[0],
-                            faces[leaf, 1, j] - ray[1],
-                            faces[leaf, 2, j] - ray[2],
-                        )
-                        shadow = _leaves_body_before(
-                            ray, u[j], v[j], depth[j], heads[pixel], found, look, links, corners, out, shadow
-                        )
-                        if shadow >= 0:
-                            continue
                 place[n] = leaf * LEAF + j
-                share[n] = part
+                share[n] = shares[j]
                 n += 1
         starts[b + 1] = n
     return len(beams)
