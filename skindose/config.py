@@ -14,6 +14,7 @@ Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"
 Correction = Literal["backscatter", "medium", "table", "calibration"]
 CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "calibration")
 Medium = Literal["water", "soft-tissue", "skin"]
+Pose = Literal["arms-down", "arms-up", "left-arm-up", "right-arm-up"]
 Shift = Annotated[float, Field(ge=-3000, le=3000)]
 
 
@@ -30,7 +31,7 @@ class Settings(BaseModel):
     weight_kg: Annotated[float, Field(gt=0.3, lt=500)] | None = Field(None, description="patient's weight")
     sex: Literal["male", "female"] | None = Field(None, description="patient's sex")
     age: Annotated[float, Field(ge=0, lt=130)] | None = Field(None, description="patient's age in years")
-    pose: Literal["arms-down"] = Field("arms-down", description="pose of the body")
+    pose: Pose = Field("arms-down", description="pose of the body: where the arms lie")
     placement: Literal["auto", "table", "anatomy"] = Field("auto", description="how the patient is placed on the table")
     region: str | None = Field(None, description="body region at the isocentre, for placement by anatomy")
     offset_mm: tuple[Shift, Shift, Shift] = Field(

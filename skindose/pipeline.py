@@ -59,7 +59,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         excluded=excluded,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
-        warnings=(*procedure.warnings, *events.warnings),
+        warnings=(*procedure.warnings, *events.warnings, *body.warnings),
     )
     if mapped:
         result = _with_map(result, mapped)
@@ -122,7 +122,7 @@ def _doubts(result: Result, peak: Peak | None, on_body: FloatArray, beams: Beams
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
-            "was hit instead: compare with --phantom oval, which has no arms.",
+            "was hit instead: compare with --pose arms-up, left-arm-up or right-arm-up.",
         )
     return doubts
 
