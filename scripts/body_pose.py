@@ -1,7 +1,8 @@
-"""anny's skin, bent at its joints: arms at the sides, legs nearly parallel. Used by make_bodies.py only."""
+"""anny's skin, bent at its joints. Used by make_bodies.py only."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,18 @@ def rotation(source, target):
     return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
 
 
+@lru_cache
+def _hanging(parents):
+    """For each bone, itself and all that hangs on it."""
+    below = [[bone] for bone in range(len(parents))]
+    for bone in range(len(parents)):
+        above = parents[bone]
+        while above >= 0:
+            below[above].append(bone)
+            above = parents[above]
+    return below
+
+
 class Skeleton:
     """The joints, and the movement of each bone so far: a rotation and a shift in the body's frame."""
 
@@ -58,16 +71,9 @@ class Skeleton:
     def rotate(self, bone, matrix):
         """Turn a bone and all that hangs on it about its joint."""
         centre = self.joint(bone)
-        for k in self._below(self.skin.bones.index(bone)):
-            self.turn[k] = matrix @ self.turn[k]
-            self.shift[k] = matrix @ (self.shift[k] - centre) + centre
-
-    def _below(self, bone):
-        below = [bone]
-        for k, parent in enumerate(self.skin.parents):
-            if parent in below and k not in below:
-                below.append(k)
-        return below
+        moved = list(_hanging(tuple(self.skin.parents))[self.skin.bones.index(bone)])
+        self.turn[moved] = matrix @ self.turn[moved]
+        self.shift[moved] = (self.shift[moved] - centre) @ matrix.T + centre
 
     def aim(self, bone, tip, target, share=1.0):
         """Turn `bone` so that the joint `tip` lies in the direction `target` from it; share < 1: part of the way."""
@@ -76,22 +82,11 @@ class Skeleton:
         blend = (1 - share) * now / np.linalg.norm(now) + share * goal / np.linalg.norm(goal)
         self.rotate(bone, rotation(now, blend))
 
+    def joints(self):
+        """(bones, 3) where the heads of the bones are now."""
+        return np.einsum("bij,bj->bi", self.turn, self.skin.joints_mm) + self.shift
+
     def vertices(self):
-        """Linear blend skinning."""
-        moved = np.einsum("bij,vj->vbi", self.turn, self.skin.vertices_mm) + self.shift
-        return np.einsum("vb,vbi->vi", self.skin.weights, moved)
-
-
-def pose(skin, elbow_back):
-    """Arms at the sides, clear of the trunk, palms to the thighs; legs nearly parallel."""
-    bones = Skeleton(skin)
-    for side, sign in (("L", 1.0), ("R", -1.0)):
-        bones.aim(f"clavicle.{side}", f"upperarm01.{side}", (sign, 0.15, -0.15), 0.5)
-        bones.aim(f"shoulder01.{side}", f"lowerarm01.{side}", (sign * 0.36, elbow_back, -1.0), 0.35)
-        bones.aim(f"upperarm01.{side}", f"lowerarm01.{side}", (sign * 0.36, elbow_back, -1.0))
-        bones.aim(f"lowerarm01.{side}", f"wrist.{side}", (sign * 0.08, -0.25, -1.0))
-        bones.aim(f"wrist.{side}", f"finger3-1.{side}", (sign * -0.02, -0.02, -1.0), 0.8)
-        for finger in (2, 4, 5):
-            bones.aim(f"finger{finger}-1.{side}", f"finger{finger}-3.{side}", (sign * -0.02, -0.02, -1.0), 0.8)
-        bones.aim(f"upperleg01.{side}", f"foot.{side}", (sign * 0.05, 0.0, -1.0))
-    return bones.vertices()
+        """Linear blend skinning: each vertex moved by the mean movement of its bones."""
+        turn = (self.skin.weights @ self.turn.reshape(-1, 9)).reshape(-1, 3, 3)
+        return np.einsum("vij,vj->vi", turn, self.skin.vertices_mm) + self.skin.weights @ self.shift

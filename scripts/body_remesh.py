@@ -2,7 +2,8 @@
 
 M. Botsch and L. Kobbelt, A Remeshing Approach to Multiresolution Modeling, Symposium on Geometry Processing 2004:
 split long edges, collapse short ones, flip edges towards six neighbours, relax in the tangent plane, project back.
-Used by make_bodies.py only; needs scipy.
+Here the surface is the left half of a body: its open border, the seam, stays on the mid-sagittal plane x = 0 and no
+other vertex comes there. Used by make_bodies.py only; needs scipy.
 """
 
 from __future__ import annotations
@@ -16,15 +17,22 @@ from skindose.phantom import mesh
 
 LONG, SHORT = 4 / 3, 4 / 5
 """Edges beyond these multiples of the wanted length are split or collapsed."""
+CLEAR_MM = 0.5
+"""Least distance from the mid-sagittal plane of what is not on the seam."""
 
 
 class Reference:
-    """The dense surface that is remeshed: nearest point, and the wanted length there."""
+    """The dense surface that is remeshed, whole: nearest point, and the wanted length there."""
 
     def __init__(self, vertices_mm, triangles, length_mm):
-        self.points, self.length = vertices_mm, length_mm
-        self.normals = vertex_normals(vertices_mm, triangles)
-        self.tree = cKDTree(vertices_mm)
+        turned = vertices_mm * (-1.0, 1.0, 1.0)
+        self.points, self.length = np.concatenate([vertices_mm, turned]), np.concatenate([length_mm, length_mm])
+        normals = vertex_normals(vertices_mm, triangles)
+        seam = on_seam(triangles, len(vertices_mm))
+        normals[seam, 0] = 0.0
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        self.normals = np.concatenate([normals, normals * (-1.0, 1.0, 1.0)])
+        self.tree = cKDTree(self.points)
 
     def project(self, points_mm):
         """Onto the tangent planes of the nearest vertices, blended by distance."""
@@ -53,8 +61,17 @@ def vertex_normals(vertices_mm, triangles):
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-30)
 
 
+def on_seam(triangles, count):
+    """(count,) True for the vertices of the open border."""
+    start, end = mesh.half_edges(triangles)
+    open_edge = mesh.neighbours(np.asarray(triangles, np.int32)).ravel() < 0
+    out = np.zeros(count, bool)
+    out[start[open_edge]] = out[end[open_edge]] = True
+    return out
+
+
 def remesh(vertices_mm, triangles, length_mm, rounds):
-    """The closed surface with edges near `length_mm` (vertices,); returns vertices and triangles."""
+    """The half surface with edges near `length_mm` (vertices,); returns vertices and triangles."""
     reference = Reference(vertices_mm, triangles, length_mm)
     v, t = vertices_mm, np.asarray(triangles, np.int64)
     for number in range(rounds):
@@ -62,9 +79,17 @@ def remesh(vertices_mm, triangles, length_mm, rounds):
         v, t = _collapse(v, t, reference)
         t = _flip(v, t)
         for _ in range(4 if number < rounds - 1 else 8):
-            v = reference.project(_relax(v, t, reference))
+            v = _to_the_left(reference.project(_relax(v, t, reference)), t)
         print(f"  round {number + 1}: {len(t)} triangles")
     return v, t
+
+
+def _to_the_left(v, t):
+    """The seam on the plane x = 0, the rest at least a little left of it."""
+    seam = on_seam(t, len(v))
+    out = v.copy()
+    out[:, 0] = np.where(seam, 0.0, np.maximum(v[:, 0], CLEAR_MM))
+    return out
 
 
 def _split(v, t, reference):
@@ -83,6 +108,9 @@ def _relax(v, t, reference):
         np.add.at(sums, t[:, k], weight[:, None] * corners.mean(axis=1))
     step = sums / np.maximum(total, 1e-30)[:, None] - v
     normal = vertex_normals(v, t)
+    seam = on_seam(t, len(v))
+    step[seam, 0] = normal[seam, 0] = 0.0
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     return v + 0.6 * (step - np.einsum("ij,ij->i", step, normal)[:, None] * normal)
 
 
@@ -96,7 +124,7 @@ def _collapse(v, t, reference):
         wanted[pairs[:, 0]], wanted[pairs[:, 1]]
     )
     pairs = pairs[ratio < SHORT][np.argsort(ratio[ratio < SHORT], kind="stable")]
-    work = _Mesh(v, t, wanted)
+    work = _Mesh(v, t, wanted, on_seam(t, len(v)).tolist())
     changed = True
     candidates = [tuple(p) for p in pairs.tolist()]
     while changed and candidates:
@@ -113,8 +141,8 @@ def _collapse(v, t, reference):
 class _Mesh:
     """Vertices, and the cells around each, as plain lists: made for many small changes."""
 
-    def __init__(self, v, t, wanted):
-        self.v, self.t, self.wanted = v.tolist(), t.tolist(), wanted.tolist()
+    def __init__(self, v, t, wanted, seam):
+        self.v, self.t, self.wanted, self.seam = v.tolist(), t.tolist(), wanted.tolist(), seam
         self.around = [set() for _ in self.v]
         for number, cell in enumerate(self.t):
             for corner in cell:
@@ -134,15 +162,20 @@ class _Mesh:
         if not (self.alive[a] and self.alive[b]):
             return "gone"
         shared = self.around[a] & self.around[b]
-        if len(shared) != 2:
+        along_seam = self.seam[a] and self.seam[b]
+        if len(shared) != (1 if along_seam else 2):
             return "gone"
         limit = min(self.wanted[a], self.wanted[b])
         if math.dist(self.v[a], self.v[b]) >= SHORT * limit:
             return "gone"
         ring_a, ring_b = self.ring(a), self.ring(b)
-        if len(ring_a & ring_b) != 2 or len(ring_a | ring_b) < 6:
+        if len(ring_a & ring_b) != len(shared) or len(ring_a | ring_b) < 6 - along_seam:
             return "later"
+        if self.seam[b] and not self.seam[a]:
+            a, b, ring_a, ring_b = b, a, ring_b, ring_a
         middle = [(p + q) / 2 for p, q in zip(self.v[a], self.v[b], strict=True)]
+        if self.seam[a] and not self.seam[b]:
+            middle = list(self.v[a])
         if any(math.dist(middle, self.v[c]) > 1.2 * limit for c in (ring_a | ring_b) - {a, b}):
             return "later"
         rest = (self.around[a] | self.around[b]) - shared

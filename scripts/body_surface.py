@@ -84,9 +84,25 @@ def _side(a, b, c):
 
 
 def grid(vertices_mm, step_mm, margin_mm):
-    """Axes of a grid around the mesh; its planes avoid the mid-sagittal plane, where meshes have their vertices."""
+    """Axes of a grid around the mesh, its planes in pairs on either side of the mid-sagittal plane x = 0."""
     low, high = vertices_mm.min(axis=0) - margin_mm, vertices_mm.max(axis=0) + margin_mm
-    return tuple(np.arange(low[k], high[k], step_mm) + 0.0137 * step_mm for k in range(3))
+    count = int(np.ceil(max(-low[0], high[0]) / step_mm))
+    x = (np.arange(-count, count) + 0.5) * step_mm
+    return x, *(np.arange(low[k], high[k], step_mm) + 0.0137 * step_mm for k in (1, 2))
+
+
+def even(field):
+    """The field and its mirror image across x = 0, averaged: what has been symmetric but for rounding is so exactly."""
+    return 0.5 * (field + field[::-1])
+
+
+def left_half(vertices_mm, triangles):
+    """The half at x >= 0 of a surface net of an even field; its vertices nearest the plane x = 0 lie on it."""
+    v = vertices_mm.copy()
+    v[np.abs(v[:, 0]) < 1e-6, 0] = 0.0
+    kept = triangles[(v[triangles][:, :, 0] >= 0).all(axis=1)]
+    used = np.unique(kept)
+    return v[used], np.searchsorted(used, kept)
 
 
 def distance(samples, within, axes):

@@ -28,7 +28,7 @@ def main() -> None:
         peak = json.loads((outcome.folder / "result.json").read_text())["peak"]
     mesh.cell_data["Skin dose in Gy"] = mesh.cell_data["dose_mgy"] / MGY_PER_GY
     top_gy = dose_scale(peak["cell_max_mgy"]).end
-    plotter = pyvista.Plotter(off_screen=True, shape=(1, 2), window_size=(1200, 800), border=False)
+    plotter = pyvista.Plotter(off_screen=True, shape=(1, 2), window_size=(1080, 720), border=False)
     for column, (name, towards) in enumerate(VIEWS.items()):
         plotter.subplot(0, column)
         plotter.set_background("white")

@@ -84,8 +84,8 @@ def run(
     height_cm: Annotated[float | None, typer.Option(help="patient's height; default the file's, else 178.6")] = None,
     weight_kg: Annotated[float | None, typer.Option(help="patient's weight; default the file's, else 73.2")] = None,
     sex: Annotated[str | None, typer.Option(help="male or female; default the file's, else male")] = None,
-    age: Annotated[float | None, typer.Option(help="patient's age in years")] = None,
-    pose: Annotated[str | None, typer.Option(help="arms-down")] = None,
+    age: Annotated[float | None, typer.Option(help="patient's age in years; default the file's, else adult")] = None,
+    pose: Annotated[str | None, typer.Option(help="arms-down (default), arms-up, left-arm-up, right-arm-up")] = None,
     placement: Annotated[str | None, typer.Option(help="auto (default), table or anatomy")] = None,
     region: Region = None,
     offset: Annotated[

@@ -15,6 +15,7 @@ Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"
 Correction = Literal["backscatter", "medium", "table", "calibration"]
 CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "calibration")
 Medium = Literal["water", "soft-tissue", "skin"]
+Pose = Literal["arms-down", "arms-up", "left-arm-up", "right-arm-up"]
 # One text, or several in a list; on the command line the option is repeated.
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 Shift = Annotated[float, Field(ge=-3000, le=3000)]
@@ -33,7 +34,7 @@ class Settings(BaseModel):
     weight_kg: Annotated[float, Field(gt=0.3, lt=500)] | None = Field(None, description="patient's weight")
     sex: Literal["male", "female"] | None = Field(None, description="patient's sex")
     age: Annotated[float, Field(ge=0, lt=130)] | None = Field(None, description="patient's age in years")
-    pose: Literal["arms-down"] = Field("arms-down", description="pose of the body")
+    pose: Pose = Field("arms-down", description="pose of the body: where the arms lie")
     placement: Literal["auto", "table", "anatomy"] = Field("auto", description="how the patient is placed on the table")
     region: str | None = Field(None, description="body region at the isocentre, for placement by anatomy")
     offset_mm: tuple[Shift, Shift, Shift] = Field(

@@ -272,6 +272,7 @@ class Phantom:
     parameters: Mapping[str, Any]
     stature_mm: float
     assumptions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 # --- Beams (geometry)

@@ -71,7 +71,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         changes=changed,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
-        warnings=(*filter(None, [contradiction(totals)]), *procedure.warnings, *events.warnings),
+        warnings=(*filter(None, [contradiction(totals)]), *procedure.warnings, *events.warnings, *body.warnings),
     )
     result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
     findings = triggers.evaluate(rules, quantities(events, totals, _psd(result)), _context(result))
@@ -247,7 +247,7 @@ def _doubts(dosemap: DoseMap, unlit: BoolArray, beams: Beams) -> tuple[str, ...]
     if peak is not None and ("arm" in peak.region or "hand" in peak.region):
         doubts += (
             "The peak lies on an arm at the patient's side. If the arm was held out of the beam, the skin behind it "
-            "was hit instead: compare with --phantom oval, which has no arms.",
+            "was hit instead: compare with --pose arms-up, left-arm-up or right-arm-up.",
         )
     return doubts
 

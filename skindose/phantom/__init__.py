@@ -1,11 +1,12 @@
 """Parameters -> Phantom: the body whose skin the dose is mapped on.
 
-`make` chooses: bodies in closed form (shapes.py), an adult body (body.py), or a mesh file (load.py).
+`make` chooses: bodies in closed form (shapes.py), a human body (body.py, basis.py), or a mesh file (load.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NAMES = ("plane", "cylinder", "oval", "male", "female", "auto")
 """What `--phantom` takes besides a mesh file."""
 MESH_SUFFIXES = (".stl", ".obj", ".ply")
-POSES = ("arms-down",)
+POSES = ("arms-down", "arms-up", "left-arm-up", "right-arm-up")
 """What `--pose` takes."""
 REGIONS = tuple(regions.LANDMARKS)
 """What `--region` takes."""
@@ -41,8 +42,21 @@ def make(settings: Settings, patient: Patient) -> Phantom:
     if settings.pose not in POSES:
         raise SettingsError(f"there is no pose {settings.pose!r}", "pose", f"Choose from: {', '.join(POSES)}.")
     who = person(settings, patient, name.lower() if name.lower() in ("male", "female") else None)
-    if name.lower() in NAMES:
-        return _MAKERS[name.lower()](who)
+    if name.lower() in _BODIES:
+        from skindose.phantom.body import body
+
+        return body(_BODIES[name.lower()] or who.sex, who, settings.pose)
+    phantom = _other(name, who)
+    if settings.pose != POSES[0]:
+        note = f"the pose {settings.pose} changes nothing: this phantom has no arms that could be raised"
+        phantom = replace(phantom, assumptions=(*phantom.assumptions, note))
+    return phantom
+
+
+def _other(name: str, who: Person) -> Phantom:
+    """A body in closed form, or a mesh file."""
+    if name.lower() in _SHAPES:
+        return _SHAPES[name.lower()](who)
     path = Path(name).expanduser()
     if path.suffix.lower() in MESH_SUFFIXES or path.is_file():
         from skindose.phantom.load import load
@@ -81,20 +95,6 @@ def _oval(who: Person) -> Phantom:
     return build("oval", shapes.oval(radius), who, (note, *(extra if small else ())), lower_edge=edges)
 
 
-def _body(sex: str | None) -> Callable[[Person], Phantom]:
-    def made(who: Person) -> Phantom:
-        from skindose.phantom.body import body
-
-        return body(sex or who.sex, who)
-
-    return made
-
-
-_MAKERS: dict[str, Callable[[Person], Phantom]] = {
-    "plane": _plane,
-    "cylinder": _cylinder,
-    "oval": _oval,
-    "male": _body("male"),
-    "female": _body("female"),
-    "auto": _body(None),
-}
+_SHAPES: dict[str, Callable[[Person], Phantom]] = {"plane": _plane, "cylinder": _cylinder, "oval": _oval}
+_BODIES = {"male": "male", "female": "female", "auto": None}
+"""Name -> sex of the body, None: the patient's."""

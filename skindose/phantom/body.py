@@ -1,124 +1,104 @@
-"""Adult bodies, male and female, lying supine with their arms at their sides: read, and scaled to the patient.
+"""Bodies: man, woman or child, of any age, height and weight, lying supine, arms at the sides or over the head.
 
-The two bodies are files of the package `skindose_phantoms`, made by scripts/make_bodies.py. Their heights are scaled
-with the patient's height, widths and depths with the square root of weight per height, so that stature and weight
-(volume x 1.01 g/cm3) are the patient's.
+The shapes come from basis.py; here they are brought to the exact stature and weight (volume x 1.01 g/cm3).
 """
 
 from __future__ import annotations
 
-from importlib import resources
-from typing import NamedTuple
-
 import numpy as np
 
-from skindose.errors import PhantomError
-from skindose.model import ByteArray, FloatArray, IntArray, Phantom
-from skindose.phantom import mesh, regions
-from skindose.phantom.person import Person
+from skindose.model import Phantom
+from skindose.phantom import basis, regions
+from skindose.phantom.person import Person, apparent_age_years
 from skindose.units import cm_to_mm
 
-PACKAGE = "skindose_phantoms"
-CHILD_AGE_YEARS = 16.0
-CHILD_HEIGHT_CM = 150.0
-"""Below these an adult's proportions are not the patient's."""
+DENSITY_KG_PER_MM3 = 1.01e-6
+POSES = {
+    "arms-down": (False, False),
+    "arms-up": (True, True),
+    "left-arm-up": (True, False),
+    "right-arm-up": (False, True),
+}
+"""What `--pose` takes -> whether the left and the right arm lie over the head."""
+ADULT_AGE_YEARS = 40.0
+"""Of an adult of whom no age is known."""
+ODD_HEIGHT = (0.75, 1.25)
+"""Height over the usual one for the age, beyond which a warning is due."""
+ODD_GIRTH = 0.08
+"""Scale of widths and depths, less 1, beyond which a warning is due."""
 
 
-class Stored(NamedTuple):
-    """A body as its file has it.
-
-    vertices_mm (vertices, 3), triangles and neighbours (cells, 3), region (cells,), landmarks_mm (landmarks, 3) in the
-    order of `regions.LANDMARKS`, height_cm, weight_kg: as in `Phantom`, for the size that it was made in
-    """
-
-    vertices_mm: FloatArray
-    triangles: IntArray
-    neighbours: IntArray
-    region: ByteArray
-    landmarks_mm: FloatArray
-    height_cm: float
-    weight_kg: float
-
-
-def body(sex: str, who: Person) -> Phantom:
-    """The adult body of that sex in the patient's size.
+def body(sex: str, who: Person, pose: str = "arms-down") -> Phantom:
+    """The body of that sex in the patient's age, height, weight and pose.
 
     sex      "male" or "female"
     raises   PhantomError when the package of bodies is not installed
     """
-    stored = _read(sex)
-    along = who.height_cm / stored.height_cm
-    across = float(np.sqrt((who.weight_kg / who.height_cm) / (stored.weight_kg / stored.height_cm)))
-    scale = np.array([across, across, along])
-    surface = _fine(stored, scale)
-    measures = mesh.measure(surface.vertices_mm, surface.triangles)
-    points = (stored.landmarks_mm * scale).tolist()
+    known = apparent_age_years(who.age_years, who.height_cm, sex)
+    age = ADULT_AGE_YEARS if known is None else known
+    stature = cm_to_mm(who.height_cm)
+    metre = stature / basis.UNIT_MM
+    shape = basis.locate(sex, age, who.weight_kg / metre**3)
+    halves = basis.standing(shape, POSES[pose])
+    across = float(np.sqrt(who.weight_kg / (halves.volume_mm3() * DENSITY_KG_PER_MM3 * metre**3)))
+    scale = metre * np.array([across, across, 1.0])
+    back = across * metre * max(float(half[:, 1].max()) for half in halves)
+    halves = halves.each(lambda half: half * scale - (0.0, back, 0.0))
+    measures, whole = halves.measure(), basis.topology()
     return Phantom(
         name=sex,
-        vertices_mm=surface.vertices_mm,
-        triangles=surface.triangles,
+        vertices_mm=halves.whole(),
+        triangles=whole.triangles,
         centroid_mm=measures.centroid_mm,
         normal=measures.normal,
         area_mm2=measures.area_mm2,
-        neighbours=surface.neighbours,
-        region=regions.on_own_side(surface.region, measures.centroid_mm),
+        neighbours=whole.neighbours,
+        region=whole.region,
         region_names=regions.NAMES,
-        landmarks_mm={name: (x, y, z) for name, (x, y, z) in zip(regions.LANDMARKS, points, strict=True)},
-        parameters=who.parameters,
-        stature_mm=cm_to_mm(who.height_cm),
-        assumptions=(*who.assumptions, *_notes(sex, who, along, across)),
+        landmarks_mm=halves.landmarks_mm(),
+        parameters={**who.parameters, "pose": pose},
+        stature_mm=stature,
+        assumptions=(*who.assumptions, *_notes(sex, who, age, pose)),
+        warnings=(*who.warnings, *_warnings(sex, who, age, across)),
     )
 
 
-def _read(sex: str) -> Stored:
-    try:
-        with resources.files(PACKAGE).joinpath(f"{sex}.npz").open("rb") as file, np.load(file) as data:
-            height_cm, weight_kg = data["size"].tolist()
-            return Stored(
-                data["vertices_mm"].astype(np.float64),
-                data["triangles"].astype(np.int32),
-                data["neighbours"].astype(np.int32),
-                data["region"],
-                data["landmarks_mm"].astype(np.float64),
-                height_cm,
-                weight_kg,
-            )
-    except (ModuleNotFoundError, FileNotFoundError):
-        raise PhantomError("the body meshes are not installed", f"{sex}.npz", "Install skindose again.") from None
+_ARMS = {
+    "arms-down": "with the arms at the sides",
+    "arms-up": "with both arms over the head",
+    "left-arm-up": "with the left arm over the head and the right one at the side",
+    "right-arm-up": "with the right arm over the head and the left one at the side",
+}
 
 
-class _Surface(NamedTuple):
-    vertices_mm: FloatArray
-    triangles: IntArray
-    neighbours: IntArray
-    region: ByteArray
-
-
-def _fine(stored: Stored, scale: FloatArray) -> _Surface:
-    """The scaled surface; where scaling made cells on head or trunk too large they are divided."""
-    vertices = stored.vertices_mm * scale
-    if np.all(scale <= 1.0):
-        return _Surface(vertices, stored.triangles, stored.neighbours, stored.region)
-    limit = np.where(stored.region < regions.FIRST_LIMB, mesh.LONGEST_EDGE_MM, np.inf)
-    finer = mesh.refine(vertices, stored.triangles, limit)
-    if len(finer.triangles) == len(stored.triangles):
-        return _Surface(vertices, stored.triangles, stored.neighbours, stored.region)
-    between = mesh.neighbours(finer.triangles)
-    return _Surface(finer.vertices_mm, finer.triangles, between, stored.region[finer.parent])
-
-
-def _notes(sex: str, who: Person, along: float, across: float) -> tuple[str, ...]:
+def _notes(sex: str, who: Person, age: float, pose: str) -> tuple[str, ...]:
     """What this body assumes, in words."""
-    notes = [f"an adult {sex} body lies supine on the pad with arms at the sides and legs straight"]
-    if max(abs(along - 1.0), abs(across - 1.0)) > 0.005:
-        notes.append(f"it is scaled to the patient: heights by {along:.3f}, widths and depths by {across:.3f}")
+    notes = [f"a {sex} body of {_size(who)} lies supine on the pad {_ARMS[pose]} and with straight legs"]
+    if who.age_years is None:
+        child = f"of a child of {age:.2g} years, whose usual height it is"
+        notes.append(f"its proportions are those {'of an adult' if age == ADULT_AGE_YEARS else child}")
     if sex != who.sex:
         notes.append(f"the {sex} body was chosen for a {who.sex} patient")
-    young = who.age_years is not None and who.age_years < CHILD_AGE_YEARS
-    if young or who.height_cm < CHILD_HEIGHT_CM:
-        told = f"{who.age_years:.3g} years" if young else f"{who.height_cm:.4g} cm"
+    return tuple(notes)
+
+
+def _size(who: Person) -> str:
+    age = "" if who.age_years is None else f"{who.age_years:.3g} years, "
+    return f"{age}{who.height_cm:.4g} cm and {who.weight_kg:.4g} kg"
+
+
+def _warnings(sex: str, who: Person, age: float, across: float) -> tuple[str, ...]:
+    """Sizes that no body of the basis has, so that the map is less certain."""
+    notes = []
+    usual = basis.usual_height_cm(sex, age)
+    if not ODD_HEIGHT[0] <= who.height_cm / usual <= ODD_HEIGHT[1]:
         notes.append(
-            f"a scaled adult stands for a child or small patient ({told}): head and trunk are too short for the height "
-            "and the limbs too long, so the place on the body is less certain"
+            f"A height of {who.height_cm:.4g} cm is far from the {usual:.0f} cm usual at {age:.3g} years: "
+            "check height and age; the body has the proportions of the age."
+        )
+    if abs(across - 1.0) > ODD_GIRTH:
+        notes.append(
+            f"No body of {who.height_cm:.4g} cm weighs {who.weight_kg:.4g} kg: widths and depths of the "
+            f"{'leanest' if across < 1 else 'stoutest'} one were scaled by {across:.2f}; check height and weight."
         )
     return tuple(notes)

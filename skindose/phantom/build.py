@@ -51,6 +51,7 @@ def build(
         parameters=who.parameters,
         stature_mm=stature,
         assumptions=notes,
+        warnings=who.warnings,
     )
 
 

@@ -18,18 +18,23 @@ HEIGHT_CM = (20.0, 260.0)
 WEIGHT_KG = (0.3, 500.0)
 AGE_YEARS = (0.0, 130.0)
 """What a file's value must lie within to be believed."""
+ADULT_AGE_YEARS = 18.0
+"""From here on the defaults are an adult's."""
+CHILD_HEIGHT_CM = 140.0
+"""Who is shorter and of unknown age is taken for a child."""
 ODD_BMI = (8.0, 80.0)
 """Body mass index, kg/m2, outside of which height and weight hardly belong together."""
 
 
 class Person(NamedTuple):
-    """Height, weight, sex and age in use, and what was assumed about them; age None: adult, not known."""
+    """Height, weight, sex and age in use, what was assumed about them, and what is odd; age None: not known."""
 
     height_cm: float
     weight_kg: float
     sex: str
     age_years: float | None
     assumptions: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def girth(self) -> float:
@@ -50,10 +55,12 @@ class Person(NamedTuple):
 def person(settings: Settings, patient: Patient, body_sex: str | None = None) -> Person:
     """The person of these options and this file; `body_sex` is that of a body chosen by name, else None.
 
-    A value that is missing, not finite, 0 or beyond belief is the default's, and `assumptions` says so. Where only one
-    of height and weight is known and the default does not go with it, the default's body mass index is kept instead.
+    A value that is missing, not finite, 0 or beyond belief is the default's, and `assumptions` says so: a child's is
+    what is usual for the age. Where only one of an adult's height and weight is known and the default does not go with
+    it, the default's body mass index is kept instead.
     """
     notes: list[str] = []
+    odd: list[str] = []
     height = _known(settings.height_cm, patient.height_cm, HEIGHT_CM, "height", "cm", notes)
     weight = _known(settings.weight_kg, patient.weight_kg, WEIGHT_KG, "weight", "kg", notes)
     age = _known(settings.age, patient.age_years, AGE_YEARS, "age", "years", notes)
@@ -61,14 +68,28 @@ def person(settings: Settings, patient: Patient, body_sex: str | None = None) ->
     if sex not in ("male", "female"):
         sex = "male"
         notes.append("sex male assumed: neither the file nor an option states it")
+    looks = apparent_age_years(age, height, sex)
     if age is None:
-        notes.append("adult assumed: neither the file nor an option states the age")
-    height_cm, weight_kg = _fill(height, weight, notes)
+        kind = "adult" if looks is None else "child"
+        notes.append(f"{kind} assumed: neither the file nor an option states the age")
+    if looks is not None and looks < ADULT_AGE_YEARS:
+        height_cm, weight_kg = _fill_child(height, weight, sex, looks, notes)
+    else:
+        height_cm, weight_kg = _fill(height, weight, notes)
     bmi = body_mass_index(height_cm, weight_kg)
     if not ODD_BMI[0] <= bmi <= ODD_BMI[1]:
         pair = f"height {height_cm:.4g} cm and weight {weight_kg:.4g} kg"
-        notes.append(f"{pair} hardly belong together (body mass index {bmi:.3g} kg/m2)")
-    return Person(height_cm, weight_kg, sex, age, tuple(notes))
+        odd.append(f"The {pair} hardly belong together (body mass index {bmi:.3g} kg/m2): check both.")
+    return Person(height_cm, weight_kg, sex, age, tuple(notes), tuple(odd))
+
+
+def apparent_age_years(age_years: float | None, height_cm: float | None, sex: str) -> float | None:
+    """The age, else that of a child of this height, None for an adult of unknown age."""
+    if age_years is not None or height_cm is None or height_cm >= CHILD_HEIGHT_CM:
+        return age_years
+    from skindose.phantom import basis
+
+    return basis.age_of_height(sex, height_cm)
 
 
 def body_mass_index(height_cm: float, weight_kg: float) -> float:
@@ -104,6 +125,22 @@ def _fill(height_cm: float | None, weight_kg: float | None, notes: list[str]) ->
         if not _goes_together(height_cm, weight_kg):
             weight_kg = round(reference * height_cm**2 / m_to_cm(1.0) ** 2, 1)
         notes.append(f"weight {weight_kg} kg assumed: {silent}")
+    return height_cm, weight_kg
+
+
+def _fill_child(
+    height_cm: float | None, weight_kg: float | None, sex: str, age_years: float, notes: list[str]
+) -> tuple[float, float]:
+    """What is usual for the age, for what is missing."""
+    from skindose.phantom import basis
+
+    why = f"usual at {age_years:.3g} years; neither the file nor an option states it"
+    if height_cm is None:
+        height_cm = round(basis.usual_height_cm(sex, age_years), 1)
+        notes.append(f"height {height_cm} cm assumed: {why}")
+    if weight_kg is None:
+        weight_kg = round(basis.usual_weight_kg(sex, age_years, height_cm), 1)
+        notes.append(f"weight {weight_kg} kg assumed: {why}")
     return height_cm, weight_kg
 
 

@@ -47,14 +47,16 @@ def test_auto_is_the_body_of_the_files_sex():
 def test_nothing_known_is_the_stated_default_and_each_value_is_called_assumed():
     phantom = make(Settings(), Patient())
     assert phantom.name == "male"
-    assert phantom.parameters == {"height_cm": 178.6, "weight_kg": 73.2, "sex": "male", "age_years": None}
+    known = {"height_cm": 178.6, "weight_kg": 73.2, "sex": "male", "age_years": None}
+    assert phantom.parameters == {**known, "pose": "arms-down"}
     for word in ("sex male", "adult", "height 178.6 cm", "weight 73.2 kg"):
         assert any(note.startswith(f"{word} assumed") for note in phantom.assumptions), word
 
 
 def test_settings_win_over_the_file_and_known_values_are_not_called_assumed():
     phantom = make(Settings(height_cm=180.0), KNOWN)
-    assert phantom.parameters == {"height_cm": 180.0, "weight_kg": 80.0, "sex": "female", "age_years": 61.0}
+    known = {"height_cm": 180.0, "weight_kg": 80.0, "sex": "female", "age_years": 61.0}
+    assert phantom.parameters == {**known, "pose": "arms-down"}
     assert not any("assumed" in note for note in phantom.assumptions)
 
 
@@ -66,15 +68,23 @@ def test_a_height_beyond_belief_is_set_aside(height_cm):
 
 
 def test_a_default_that_does_not_go_with_the_rest_keeps_the_body_mass_index():
-    child = make(Settings(), Patient(height_cm=110.0, sex="female", age_years=6.0))
-    close(child.parameters["weight_kg"], 73.2 * (110.0 / 178.6) ** 2, atol=0.051, because="rounded to 0.1 kg")
-    assert any(note.startswith("weight 27.8 kg assumed") for note in child.assumptions)
+    small = make(Settings(), Patient(height_cm=118.0, sex="female", age_years=40.0))
+    close(small.parameters["weight_kg"], 73.2 * (118.0 / 178.6) ** 2, atol=0.051, because="rounded to 0.1 kg")
+    assert any(note.startswith("weight 32.0 kg assumed") for note in small.assumptions)
+
+
+@pytest.mark.parametrize(("age", "height_cm", "weight_kg"), [(0.0, 49.9, 3.3), (2.0, 87.8, 12.3), (7.0, 121.7, 22.9)])
+def test_a_childs_defaults_are_what_is_usual_for_the_age(age, height_cm, weight_kg):
+    child = make(Settings(age=age), Patient(sex="male"))
+    close(child.parameters["height_cm"], height_cm, atol=0.1, because="WHO 2006 and 2007, median of boys")
+    close(child.parameters["weight_kg"], weight_kg, rtol=0.04, because="WHO's weight, and its body mass index")
+    assert any("usual at" in note for note in child.assumptions)
 
 
 @pytest.mark.parametrize(("height_cm", "weight_kg"), [(200.0, 20.0), (120.0, 180.0)])
 def test_height_and_weight_that_hardly_go_together_are_said(height_cm, weight_kg):
     phantom = make(Settings(phantom="oval"), Patient(height_cm, weight_kg, "male", 50.0))
-    assert any("hardly belong together" in note for note in phantom.assumptions)
+    assert any("hardly belong together" in warning for warning in phantom.warnings)
 
 
 def test_girth_of_the_oval_follows_weight_per_height():
