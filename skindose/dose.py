@@ -23,16 +23,25 @@ def dose_map(parts: Iterable[tuple[Beams, Hits, Factors]], phantom: Phantom) -> 
 
     The uncertainty is that of the displayed air kerma alone, the same for every event of a machine, hence additive.
 
-    parts   the procedure's beams in their order, in blocks: of each only cell and dose of the hits are kept
+    parts   the procedure's beams in their order, in blocks: of each only cell and dose of the hits are kept, the dose
+            in 4 bytes, for it says who made the sum, which is added in full
     """
     dose_mgy: FloatArray = np.zeros(len(phantom.area_mm2))
-    kept: list[tuple[NDArray[Any], ...]] = []
+    kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("count", "cell", "dose", "on_body", "nearest")}
     for beams, hits, factors in parts:
         added = hit_dose_mgy(beams, hits, factors)
         dose_mgy += np.bincount(hits.cell, weights=added, minlength=len(dose_mgy))
-        count = np.diff(hits.beam_start)
-        kept.append((count, hits.cell, added, on_body_fraction(beams, hits, phantom), _nearest_mm(hits)))
-    count, cell, hit_dose, on_body, nearest = (np.concatenate(column) for column in zip(*kept, strict=True))
+        own: tuple[NDArray[Any], ...] = (
+            np.diff(hits.beam_start),
+            hits.cell,
+            added.astype(np.float32),
+            on_body_fraction(beams, hits, phantom),
+            _nearest_mm(hits),
+        )
+        for column, values in zip(kept.values(), own, strict=True):
+            column.append(values)
+    # One column after the other: each one's parts are gone before the next is joined.
+    count, cell, hit_dose, on_body, nearest = (np.concatenate(kept.pop(name)) for name in tuple(kept))
     return DoseMap(
         dose_mgy=dose_mgy,
         uncertainty_mgy=dose_mgy * DISPLAY_STANDARD_UNCERTAINTY,

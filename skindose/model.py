@@ -407,7 +407,7 @@ class DoseMap:
     dose_mgy           (cells,)
     uncertainty_mgy    (cells,) standard uncertainty
     beam_start, cell   as in `Hits`
-    hit_dose_mgy       (hits,) what each hit adds to its cell
+    hit_dose_mgy       (hits,) what each hit adds to its cell, to 7 digits
     on_body            (beams,) share of each beam's field that meets the body
     nearest_mm         (beams,) least distance of lit skin from the focal spot; else infinite
     peak               None where no cell has dose
@@ -417,7 +417,7 @@ class DoseMap:
     uncertainty_mgy: FloatArray
     beam_start: NDArray[np.int64]
     cell: IntArray
-    hit_dose_mgy: FloatArray
+    hit_dose_mgy: NDArray[np.float32]
     on_body: FloatArray
     nearest_mm: FloatArray
     peak: Peak | None

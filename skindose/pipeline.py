@@ -88,8 +88,8 @@ def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Eve
     return replace(events, assumptions=(*events.assumptions, *in_words(found))), found
 
 
-# Largest number of beams times cells of which the hits are held at once: about 200 MB of them.
-BLOCK = 200_000_000
+# Largest number of beams times cells of which the hits are held at once: about 150 MB of them.
+BLOCK = 60_000_000
 
 
 class _Mapped(NamedTuple):
