@@ -60,7 +60,7 @@ FRONT, BACK, MIXED = 0, 1, 2  # which side a leaf's cells show the source
 # --- the hierarchy
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _part(order, keys, first, last, middle):
     """Order cells first to last so that none before `middle` has a larger key than one from it on [Hoare 1961]."""
     low, high = first, last - 1
@@ -157,7 +157,7 @@ def build(vertices, triangles, order, centroid, normal):
     return corners, faces, leaves, _nodes(leaves)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _summarise(leaf, corners, faces, cells):
     """Box, ball and cone of normals of a leaf."""
     for k in range(3):
@@ -180,7 +180,7 @@ def _summarise(leaf, corners, faces, cells):
     leaf[11] = np.sqrt(max(1.0 - leaf[10] ** 2, 0.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _nodes(leaves):
     """Nodes of the tree over the leaves: node n has the children LEAF n + 1 ..., the bottom ones have leaves."""
     count = len(leaves)
@@ -242,7 +242,7 @@ def _crossings(ox, oy, oz, dx, dy, dz, end, c, leaf, own, out):
     out[0], out[1] = from_outside, from_inside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
     """Crossings of o + t d, 0 < t < RAY_END, ray = (o, d), with all cells but one: from outside less from inside.
 
@@ -276,7 +276,7 @@ def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
     return 0 if until_entered else total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out):
     """Learn which cells of a leaf lie open, not inside another part of the body: a ray along the normal from such a
     cell goes into the body as often as out of it.
@@ -293,7 +293,7 @@ def _learn(leaf, corners, faces, nodes, known, known_leaf, ray, stack, out):
     known_leaf[leaf] = OPEN if all_open else BURIED
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _reach(nodes):
     """A length beyond the body from any point in its box."""
     reach = 0.0
@@ -307,7 +307,7 @@ def _reach(nodes):
     return reach
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _outside_body(beam, corners, nodes, ray, stack, out):
     """True where the source lies outside a closed body."""
     inside = False
@@ -328,7 +328,7 @@ def _outside_body(beam, corners, nodes, ray, stack, out):
 # --- the field
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _edge_planes(beam, planes):
     """(4, 4) planes through the source and the field's edges.
 
@@ -375,7 +375,7 @@ def _shares_in_planes(corners, leaf, planes, cut, shares, crossing):
             crossing[j] += bit * crosses
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _clipped(corners, leaf, j, planes, crossing, polygon):
     """Share of a cell inside several planes: the cell clipped by one after another [Sutherland & Hodgman 1974].
 
@@ -416,7 +416,7 @@ def _clipped(corners, leaf, j, planes, crossing, polygon):
     return min(max(twice, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _in_round_field(beam, x, y, z):
     """True where source + (x, y, z) lies in the ellipse inscribed in the field's edges."""
     depth = beam[3] * x + beam[4] * y + beam[5] * z
@@ -430,7 +430,7 @@ def _in_round_field(beam, x, y, z):
     return a * a + b * b <= 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _share_in_round_field(beam, corners, leaf, j):
     """Share of a cell in a round field: 1 where its corners are inside (the field is convex), else sampled."""
     inside = 0
@@ -460,7 +460,7 @@ def _share_in_round_field(beam, corners, leaf, j):
 # --- which cells a beam lights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _find_leaves(beam, margin, nodes, found, stack, inside):
     """Leaves that may meet the field, moved out by `margin`, into `found`; their number. `inside` (LEAF,) is room.
 
@@ -510,7 +510,7 @@ INNER = 14
 X, Y, Z, HALF_X, HALF_Y, HALF_Z = 8, 9, 10, 11, 12, 13
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _look(beam, leaves, found, count, look, planes):
     """Look from the source at the found leaves.
 
@@ -542,7 +542,7 @@ def _look(beam, leaves, found, count, look, planes):
         )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _look_at_depth(a, b, c, x, y, z, hx, hy, hz, nearest, farthest):
     """Least and largest depth of boxes along (a, b, c)."""
     for k in range(len(x)):
@@ -553,7 +553,7 @@ def _look_at_depth(a, b, c, x, y, z, hx, hy, hz, nearest, farthest):
         nearest[k] -= farthest[k] - nearest[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _look_across(beam, across, x, y, z, hx, hy, hz, nearest, farthest, place, reach):
     """Place of boxes at the reference plane along the field's axis beam[across ...], and reach about it.
 
@@ -570,7 +570,7 @@ def _look_across(beam, across, x, y, z, hx, hy, hz, nearest, farthest, place, re
         place[k] *= reference
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _look_at_edge(a, b, c, bit, x, y, z, hx, hy, hz, cut):
     """Add `bit` to `cut` where a plane through the source, of normal (a, b, c), cuts a box; -1 where it lies beyond."""
     for k in range(len(x)):
@@ -580,7 +580,7 @@ def _look_at_edge(a, b, c, bit, x, y, z, hx, hy, hz, cut):
         cut[k] = -1.0 if (middle + reach < 0.0) | (cut[k] < 0.0) else added
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _grid(beam, margin, look, count, frame):
     """Lay a grid over the field, its pixels of about a leaf's size; False where a leaf reaches behind the source.
 
@@ -623,7 +623,7 @@ def _pixels(frame, look, k):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _deepest(frame, look, count, deepest):
     """Into `deepest` (GRID^2) the largest depth per pixel of leaves with cells that may be lit; the largest of all."""
     deepest[:] = 0.0
@@ -639,7 +639,7 @@ def _deepest(frame, look, count, deepest):
     return most
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _hang_inner_sides(beam, frame, found, count, look, corners, faces, most, deepest, depths, heads, links):
     """Hang the leaves that show the source an inner side, and may shadow something, into the pixels of the grid.
 
@@ -673,7 +673,7 @@ def _hang_inner_sides(beam, frame, found, count, look, corners, faces, most, dee
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _nearest_inner_side(beam, corners, faces, leaf):
     """Least depth of the cells of a leaf that show the source their inner side; infinite where none does."""
     nearest = np.inf
@@ -778,7 +778,7 @@ def _set_ray(beam, faces, leaf, j, ray):
         ray[3 + k] = faces[leaf, k, j] - beam[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _room(leaves):
     """Room for what is worked out of one beam: planes, frame, depths, deepest, heads, links, found and look."""
     return (
@@ -793,7 +793,7 @@ def _room(leaves):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _room_for_leaf():
     """Room for one leaf: depth, u, v, shares, crossing, polygon, and for rays: ray, stack, out."""
     return (
@@ -907,7 +907,7 @@ def fill(beams, starts, first, place, faces, slabs, columns):
                 _fill_paths(beams[b], slabs[layer], x, y, z, distance, columns[COLUMNS + layer, a:e])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _fill_rays(beam, place, faces, x, y, z, distance, cosine):
     """Rays to the centroids, into x, y, z, their lengths and cosines with the inward normals."""
     for n in range(len(place)):
@@ -919,7 +919,7 @@ def _fill_rays(beam, place, faces, x, y, z, distance, cosine):
         cosine[n] /= distance[n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _fill_places(beam, x, y, z, u, v, edge):
     """Where rays pierce the reference plane, and the signed distance of their ends from the field's edge."""
     ax, ay, az, reference = beam[3], beam[4], beam[5], beam[16]
@@ -936,7 +936,7 @@ def _fill_places(beam, x, y, z, u, v, edge):
         _edge_of_field(beam, u, v, edge)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _edge_of_field(beam, u, v, edge):
     """Signed distance from the field's edge, positive inside; `edge` has the scale from the reference plane before."""
     u0, u1, v0, v1 = beam[12], beam[13], beam[14], beam[15]
@@ -947,7 +947,7 @@ def _edge_of_field(beam, u, v, edge):
         edge[n] *= max(min(du, dv), 0.0) - beside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _edge_of_round_field(beam, u, v, edge):
     """As `_edge_of_field` for the ellipse inscribed in the edges; exact for a circle."""
     half_u, half_v = 0.5 * (beam[13] - beam[12]), 0.5 * (beam[15] - beam[14])
@@ -957,7 +957,7 @@ def _edge_of_round_field(beam, u, v, edge):
         edge[n] *= (1.0 - np.sqrt(a * a + b * b)) * min(half_u, half_v)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _fill_paths(beam, slab, x, y, z, distance, path):
     """Path length of the rays source + t (x, y, z), 0 <= t <= 1, through a slab of the table frame."""
     r0, r1, r2, r3, r4, r5 = beam[18], beam[19], beam[20], beam[21], beam[22], beam[23]
@@ -976,7 +976,7 @@ def _fill_paths(beam, slab, x, y, z, distance, path):
         path[n] = max(min(far, 1.0) - max(near, 0.0), 0.0) * distance[n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _not_zero(d):
     """`d`, or a number too small to matter where it is 0: a ray along a slab's face then passes it or not."""
     return d if d != 0.0 else 1e-300
