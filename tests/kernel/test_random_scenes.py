@@ -2,13 +2,16 @@
 turned inside out, open ones, sources on and in the skin, fields of every size beside the axis.
 """
 
+import importlib
+
 import numpy as np
 import pytest
 
 from skindose.kernel import cast
+from skindose.kernel.cast import hierarchy
 from tests import naive, scenes
 from tests.close import close
-from tests.kernel.test_cast import SLABS, as_dict, rows_of
+from tests.kernel.test_cast import SLABS, as_dict, random_closed_scene, rows_of
 
 SIDES = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
 
@@ -141,3 +144,49 @@ def test_a_box_within_a_box_is_never_lit():
 @pytest.mark.slow
 def test_a_thousand_scenes_made_to_go_wrong():
     compare_all(range(10, 1010))
+
+
+def from_above(body):
+    source = np.array([3.1, 700.0, 2.3])  # beside the planes of symmetry, where rays meet edges
+    return cast(
+        scenes.beams([{"source": source, "axis": -source, "field": (-99, 99, -99, 99), "reference": 600.0}]), body
+    )
+
+
+def test_cells_inside_another_part_stay_dark_where_their_neighbours_are_lit():
+    """A ball stands out of a larger one towards the source: leaves of the large one are half inside it, none behind."""
+    large, small = scenes.sphere(100.0, subdivisions=4), scenes.sphere(40.0, (0.0, 85.0, 0.0), 4)
+    for order in (1, -1):  # cells of a leaf stand either way round
+        mesh = scenes.join((large[0], large[1][::order]), small)
+        phantom = scenes.phantom(*mesh)
+        lit = phantom.centroid_mm[from_above(phantom).cell]
+        assert np.linalg.norm(lit - (0.0, 85.0, 0.0), axis=1).min() > 39.0
+        assert np.linalg.norm(lit, axis=1).min() > 98.0
+
+
+def test_from_inside_one_body_another_is_lit():
+    """Only outer sides shadow: the wall that the ray leaves is none, and the short way must not be taken."""
+    around, target = scenes.sphere(60.0, (0.0, 700.0, 0.0), 3), scenes.sphere(50.0, subdivisions=3)
+    alone = from_above(scenes.phantom(*target)).cell
+    both = from_above(scenes.phantom(*scenes.join(target, around))).cell
+    assert len(alone) > 100
+    assert sorted(alone) == sorted(both)
+
+
+def test_a_surface_is_closed_where_all_cells_turn_the_same_way():
+    vertices, triangles = scenes.sphere(50.0, subdivisions=2)
+    turned = triangles.copy()
+    turned[5] = turned[5, ::-1]
+    assert hierarchy(scenes.phantom(vertices, triangles)).closed
+    assert not hierarchy(scenes.phantom(vertices, turned)).closed
+    assert not hierarchy(scenes.phantom(vertices, triangles[1:])).closed
+
+
+def test_little_room_for_hits_changes_nothing(monkeypatch):
+    mesh, rays = random_closed_scene(1)
+    plenty = cast(rays, scenes.phantom(*mesh))
+    monkeypatch.setattr(importlib.import_module("skindose.kernel.cast"), "ROOM", 0)
+    little = cast(rays, scenes.phantom(*mesh))
+    assert np.array_equal(plenty.beam_start, little.beam_start)
+    assert np.array_equal(plenty.cell, little.cell)
+    assert np.array_equal(plenty.coverage, little.coverage)
