@@ -119,12 +119,17 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
 @contextmanager
 def _workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
     """`map`, or that of a pool of threads where there is enough to do."""
-    count = min(threads or len(os.sched_getaffinity(0)), tasks)
+    count = min(threads or _processors(), tasks)
     if count < 2:
         yield map
         return
     with ThreadPoolExecutor(count) as pool:
         yield pool.map
+
+
+def _processors() -> int:
+    """Processors that this process may use; all of them where the system does not tell (Windows, macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _select(packed: FloatArray, tree: Hierarchy) -> tuple[NDArray[np.int64], IntArray, FloatArray]:

@@ -124,7 +124,7 @@ def test_box_face_lit_at_an_angle(tilt_deg):
     hits = cast(scenes.beams([one(source, ray, (-a, a, -b, b), r)]), body)
     near, far = np.cos(t) - b / r * np.sin(t), np.cos(t) + b / r * np.sin(t)
     want = 4 * a * b * h**2 / r**2 if tilt_deg == 0 else a * h**2 / (r * np.sin(t)) * (near**-2 - far**-2)
-    close(lit_area(body, hits), want, rtol=3e-3, because="edge cells of 4 mm are sampled at 36 points")
+    close(lit_area(body, hits), want, rtol=1e-12, because="the plane is flat, and cut cells count by their exact share")
     close(hits.cos_incidence, h / hits.distance_mm, rtol=1e-12, because=EXACT)
     offset = body.centroid_mm[hits.cell] - source
     close(hits.distance_mm, np.linalg.norm(offset, axis=1), rtol=1e-12, because=EXACT)
@@ -258,15 +258,18 @@ def all_around(count, seed, spread=(1.0, 1.0, 1.0)):
 
 
 def closed_surfaces():
-    """Name, body, a point well inside, spread of the directions, tolerance."""
-    within = (5e-3, "the claim of design and issue; edge cells are sampled at 36 points")
-    rows = "rows of cells on the flat sides run along the field's edge, and their 36 points all err in the same way"
+    """Name, body, a point well inside, spread of the directions, tolerances of rectangles and of round fields."""
+    within = (
+        1e-3,
+        3e-3,
+        "the surface is flat between its corners; of a round field edge cells are sampled at 36 points",
+    )
     yield "cylinder", make(Settings(phantom="cylinder"), Patient()), (0, -100, -500), (1, 1, 0.3), within
-    yield "oval", make(Settings(phantom="oval"), Patient()), (0, -100, -550), (1, 1, 0.3), (1e-2, rows)
+    yield "oval", make(Settings(phantom="oval"), Patient()), (0, -100, -550), (1, 1, 0.3), within
     male = make(Settings(phantom="male"), Patient())
     yield "male, front and back", male, (0, -110, -560), (0.2, 1, 0.3), within
     arm = "the outline of an arm falls on the trunk: cells there are lit whole or not at all, by their centroid"
-    yield "male, through the arms", male, (0, -110, -560), (1, 0.2, 0.3), (3e-2, arm)
+    yield "male, through the arms", male, (0, -110, -560), (1, 0.2, 0.3), (1e-2, 2e-2, arm)
     for seed in range(3):
         yield f"lumpy {seed}", lumpy(seed), (0, 0, 0), (1, 1, 1), within
 
@@ -279,10 +282,12 @@ def test_fluence_through_a_closed_surface_is_the_beams(body, middle, spread, wit
     field = (-35.0, 25.0, -20.0, 40.0)
     directions = all_around(12, 4, spread)
     rows = [one(middle + 700.0 * d, -d, field, 600.0, circular=k % 4 == 3) for k, d in enumerate(directions)]
-    want = np.where(np.arange(12) % 4 == 3, solid_angle_of_ellipse(field, 600.0), solid_angle_of_field(field, 600.0))
+    circular = np.arange(12) % 4 == 3
+    want = np.where(circular, solid_angle_of_ellipse(field, 600.0), solid_angle_of_field(field, 600.0))
     got = solid_angles(cast(scenes.beams(rows), body), body)
-    close(got, want, rtol=within[0], because=within[1])
-    close(np.mean(got / want), 1.0, rtol=5e-3, because="whatever errs on one beam averages out over twelve")
+    close(got[~circular], want[~circular], rtol=within[0], because=within[2])
+    close(got[circular], want[circular], rtol=within[1], because=within[2])
+    close(np.mean(got / want), 1.0, rtol=2e-3, because="whatever errs on one beam averages out over twelve")
 
 
 def solid_angle_of_ellipse(field, reference):
@@ -315,12 +320,10 @@ def test_a_mesh_refined_twice_converges_with_order_two_where_the_beam_holds_the_
     close(order, 2.0, atol=0.2, because="flat cells lie inside the sphere by their size squared; observed 1.99")
 
 
-def test_a_mesh_refined_twice_converges_with_order_over_one_where_the_field_cuts_it():
+def test_a_mesh_refined_twice_converges_with_order_two_where_the_field_cuts_it():
     field = (-35.0, 25.0, -20.0, 40.0)
     first, second, third = errors(field, solid_angle_of_field(field, 600.0))
     assert first > second > third
     order = np.log2(first / third) / 2
-    assert order > 1.3, (
-        f"{order:.2f}; observed 1.63: errors of sampling along the edge shrink with the cells and average out"
-    )
-    assert third < 1e-3
+    close(order, 2.0, atol=0.2, because="cut cells count by their exact share, so only flatness errs; observed 2.00")
+    assert third < 1e-4
