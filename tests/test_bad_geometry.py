@@ -45,7 +45,7 @@ def test_an_impossible_focal_spot_is_named_and_leaves_the_map_as_if_it_were_not_
     close(result.totals["air_kerma_mapped_fraction"], 100 / 105, rtol=1e-9, because="5 of 105 mGy are not in the map")
     assert result.totals["events_mapped"] == 1
     (psd,) = {finding.note for finding in result.findings.findings if finding.quantity == "psd"}
-    assert psd == "4.8 % of the air kerma is not in the map"
+    assert psd.startswith("a lower bound: not on the map: 1 event with 5 mGy")
 
 
 def test_nothing_but_impossible_focal_spots_gives_no_map_and_says_why():
@@ -88,6 +88,19 @@ def test_a_table_position_that_no_table_reaches_is_named_and_not_used(column):
     result = computed({}, {}, absurd, settings=SETTINGS)
     assert warned(result, "event 3;", "from where the table mostly stood")
     close(result.dosemap.dose_mgy, 3 * GOOD.dosemap.dose_mgy, rtol=1e-9, because="carried from the event before")
+
+
+def test_one_height_beyond_a_tables_lift_does_not_move_the_others():
+    alike = computed({}, {}, {}, settings=Settings())
+    result = computed({}, {"table_height_position_mm": 800.0}, {}, settings=Settings())
+    assert warned(result, "event 2;", "610 mm from where the table mostly stood")
+    close(result.dosemap.dose_mgy, alike.dosemap.dose_mgy, rtol=1e-9, because="carried from the event before")
+
+
+def test_two_heights_that_no_table_has_both_are_a_warning():
+    result = computed({}, {"table_height_position_mm": 800.0}, settings=Settings())
+    assert warned(result, "height changes by 610 mm", "in doubt")
+    assert not warned(computed({}, {"table_height_position_mm": 300.0}, settings=Settings()), "height changes")
 
 
 def test_a_field_of_no_size_is_never_a_point():
