@@ -103,6 +103,16 @@ def test_two_heights_that_no_table_has_both_are_a_warning():
     assert not warned(computed({}, {"table_height_position_mm": 300.0}, settings=Settings()), "height changes")
 
 
+@pytest.mark.parametrize("axis", ["head_tilt", "cradle_tilt"])
+def test_a_table_too_steep_for_a_patient_is_a_warning(axis):
+    def tilted(angle):
+        return computed({f"table_{axis}_angle_deg": angle}, settings=SETTINGS)
+
+    assert warned(tilted(60.0), "event 1;", "tilt angle of more than 40 degrees")
+    assert not warned(tilted(20.0), "tilt angle of more than")
+    assert not warned(tilted(-20.0), "tilt angle of more than")
+
+
 def test_a_field_of_no_size_is_never_a_point():
     result = computed({"kap_gycm2": 0.0, "collimated_field_area_mm2": 0.0}, settings=SETTINGS)
     sides = result.events.field_u_max_mm - result.events.field_u_min_mm
