@@ -113,6 +113,22 @@ def test_a_table_too_steep_for_a_patient_is_a_warning(axis):
     assert not warned(tilted(-20.0), "tilt angle of more than")
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"offset_mm": (0, 0, -100)}, "up to 60 mm inside the table top"),  # the pad has 40 mm
+        ({"offset_mm": (0, 0, -20), "move": ("2:0,0,-50",)}, "up to 30 mm inside the table top"),
+        ({"offset_mm": (0, 0, 100), "move": ("2:0,0,400",)}, "float up to 500 mm above the pad"),
+        ({"offset_mm": (0, 0, -40), "move": ("2:0,0,200",)}, ""),
+    ],
+)
+def test_a_patient_put_into_the_table_or_the_air_is_a_warning(changed, words):
+    result = computed({}, {}, settings=SETTINGS.model_copy(update=changed))
+    said = [sentence for sentence in result.warnings if "The patient would" in sentence]
+    assert len(said) == bool(words)
+    assert not words or words in said[0]
+
+
 def test_a_field_of_no_size_is_never_a_point():
     result = computed({"kap_gycm2": 0.0, "collimated_field_area_mm2": 0.0}, settings=SETTINGS)
     sides = result.events.field_u_max_mm - result.events.field_u_min_mm
