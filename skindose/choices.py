@@ -101,7 +101,7 @@ def exclusions(text: str, started: Sequence[str]) -> tuple[Exclusion, ...]:
 def corrections(texts: Sequence[str], started: Sequence[str]) -> tuple[Correction, ...]:
     """What `--correct` says: "3,7-9:kvp_kv=80=read off the log".
 
-    raises   SettingsError for a field that cannot be corrected, or a value that it cannot have
+    raises   SettingsError for a field that cannot be corrected, a value that it cannot have, or two for one event
     """
     found = []
     for text in texts:
@@ -117,7 +117,18 @@ def corrections(texts: Sequence[str], started: Sequence[str]) -> tuple[Correctio
         if not low <= value <= high:
             raise SettingsError(f"correct: {field} cannot be {value:g}", "options", f"Between {low:g} and {high:g}.")
         found.append(Correction(events_of(which, started, "correct"), which.strip(), field, value, _note(note)))
+    _one_value_each(found)
     return tuple(found)
+
+
+def _one_value_each(found: Sequence[Correction]) -> None:
+    given: dict[tuple[int, str], float] = {}
+    for correction in found:
+        for event in correction.events:
+            first = given.setdefault((event, correction.field), correction.value)
+            if first != correction.value:
+                what = f"correct: event {event + 1} is given two values of {correction.field}"
+                raise SettingsError(f"{what}, {first:g} and {correction.value:g}", "options", "Leave one of them out.")
 
 
 def moves(texts: Sequence[str], started: Sequence[str]) -> tuple[Move, ...]:

@@ -90,6 +90,45 @@ def test_a_table_position_that_no_table_reaches_is_named_and_not_used(column):
     close(result.dosemap.dose_mgy, 3 * GOOD.dosemap.dose_mgy, rtol=1e-9, because="carried from the event before")
 
 
+def test_one_height_beyond_a_tables_lift_does_not_move_the_others():
+    alike = computed({}, {}, {}, settings=Settings())
+    result = computed({}, {"table_height_position_mm": 800.0}, {}, settings=Settings())
+    assert warned(result, "event 2;", "610 mm from where the table mostly stood")
+    close(result.dosemap.dose_mgy, alike.dosemap.dose_mgy, rtol=1e-9, because="carried from the event before")
+
+
+def test_two_heights_that_no_table_has_both_are_a_warning():
+    result = computed({}, {"table_height_position_mm": 800.0}, settings=Settings())
+    assert warned(result, "height changes by 610 mm", "in doubt")
+    assert not warned(computed({}, {"table_height_position_mm": 300.0}, settings=Settings()), "height changes")
+
+
+@pytest.mark.parametrize("axis", ["head_tilt", "cradle_tilt"])
+def test_a_table_too_steep_for_a_patient_is_a_warning(axis):
+    def tilted(angle):
+        return computed({f"table_{axis}_angle_deg": angle}, settings=SETTINGS)
+
+    assert warned(tilted(60.0), "event 1;", "tilt angle of more than 40 degrees")
+    assert not warned(tilted(20.0), "tilt angle of more than")
+    assert not warned(tilted(-20.0), "tilt angle of more than")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"offset_mm": (0, 0, -100)}, "up to 60 mm inside the table top"),  # the pad has 40 mm
+        ({"offset_mm": (0, 0, -20), "move": ("2:0,0,-50",)}, "up to 30 mm inside the table top"),
+        ({"offset_mm": (0, 0, 100), "move": ("2:0,0,400",)}, "float up to 500 mm above the pad"),
+        ({"offset_mm": (0, 0, -40), "move": ("2:0,0,200",)}, ""),
+    ],
+)
+def test_a_patient_put_into_the_table_or_the_air_is_a_warning(changed, words):
+    result = computed({}, {}, settings=SETTINGS.model_copy(update=changed))
+    said = [sentence for sentence in result.warnings if "The patient would" in sentence]
+    assert len(said) == bool(words)
+    assert not words or words in said[0]
+
+
 def test_a_field_of_no_size_is_never_a_point():
     result = computed({"kap_gycm2": 0.0, "collimated_field_area_mm2": 0.0}, settings=SETTINGS)
     sides = result.events.field_u_max_mm - result.events.field_u_min_mm

@@ -106,6 +106,12 @@ def test_corrections_that_are_wrong(text, words):
         choices.corrections([text], NINE)
 
 
+def test_two_values_for_one_event_are_refused():
+    with pytest.raises(SettingsError, match="event 3 is given two values of kvp_kv, 80 and 90"):
+        choices.corrections(["1-3:kvp_kv=80", "3:kvp_kv=90"], NINE)
+    assert len(choices.corrections(["1-3:kvp_kv=80", "3:kvp_kv=80", "3:filter_cu_mm=0.3"], NINE)) == 3
+
+
 def test_only_columns_can_be_corrected():
     assert set(choices.CORRECTABLE) == set(COLUMNS)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skindose.choices import moves
 from skindose.config import Settings
 from skindose.geometry.frames import ORIENTATIONS, isocentre_in_table, isocentre_in_turned_table, table_turns
 from skindose.geometry.motion import STEP_MM, along, table_travel_mm
@@ -16,6 +17,7 @@ _AXES = {"left": 0, "up": 1, "head": 2}
 # A kerma-weighted isocentre farther from the table's centre line than this lies beside any patient on it: the zero of
 # the sideways axis is then not what the profile says.
 _SIDEWAYS_LIMIT_MM = 200.0
+_HIGHEST_MM = 300.0  # no cushion lifts a patient farther off the pad
 LEVEL_DEG = 0.5  # a table that is this little off is level
 
 
@@ -60,6 +62,7 @@ def place(events: Events, phantom: Phantom, settings: Settings) -> Placement:
     left, head, up = settings.offset_mm
     if any(settings.offset_mm):
         notes.assumptions.append(f"Patient moved by {left:g} mm left, {head:g} mm towards the head end, {up:g} mm up.")
+    _warn_of_depth(events, settings, notes)
     origin = resting + np.array([left, -up, head])
     return Placement(
         rotation=rotation,
@@ -233,3 +236,18 @@ def _remark_moved(events: Events, notes: _Notes) -> None:
             f"The table moved by up to {travel.max():.0f} mm during {moved} events: their dose is spread evenly over "
             "the way. If it stood for most of the time, the dose there is higher."
         )
+
+
+def _warn_of_depth(events: Events, settings: Settings, notes: _Notes) -> None:
+    """Offset and moves that put the patient into the table top or far above the pad: a sign is likely wrong."""
+    if not events.machine.has_table:
+        return
+    up = np.full(len(events), float(settings.offset_mm[2]))
+    for move in moves(settings.move, events.started):
+        up[list(move.events)] += move.up_mm
+    up[~events.mapped] = 0.0
+    remedy = "Check offset and moves: up is positive."
+    if (most := -up.min(initial=0.0) - pad_mm(events, settings)) > 0.0:
+        notes.warnings.append(f"The patient would lie up to {most:.0f} mm inside the table top. {remedy}")
+    if (most := up.max(initial=0.0)) > _HIGHEST_MM:
+        notes.warnings.append(f"The patient would float up to {most:.0f} mm above the pad. {remedy}")

@@ -11,6 +11,7 @@ from skindose.normalise.work import Span, Work, where
 ANGLE = Span("angle_deg", -360.0, 360.0)
 TILT = Span("angle_deg", -180.0, 180.0)
 NEAR_ARC_DEG = 15.0
+STEEPEST_DEG = 40.0  # angiography tables tilt by up to 20 degrees, cradles by 25
 EMPTY_END_DEG = 10.0  # a gantry that stood this far away did not end every event at 0
 _POSITIONER = ("primary", "secondary")
 _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cradle_tilt_angle")
@@ -151,6 +152,7 @@ def _table_angles(work: Work) -> None:
         ("cradle", table.cradle_tilt_end_items, table.cradle_tilt_sign),
     ):
         _tilt_ends(work, f"table_{name}_tilt", items, sign)
+        _warn_of_steep(work, f"table_{name}_tilt_angle_deg")
     for event in where(work.dosed):
         gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
         for reference in gaps:
@@ -158,6 +160,14 @@ def _table_angles(work: Work) -> None:
         if gaps and work.profile.has_table:
             missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
             work.notes.assume(f"table's {missing} missing", "0 is assumed", event)
+
+
+def _warn_of_steep(work: Work, column: str) -> None:
+    """A table so steep that nobody stays on it is more likely a wrong number; which one is not for us to say."""
+    values = work.columns[column]
+    for event in where(work.dosed & (np.abs((values + 180.0) % 360.0 - 180.0) > STEEPEST_DEG)):
+        what = f"{column.removesuffix('_deg').replace('_', ' ')} of more than {STEEPEST_DEG:g} degrees"
+        work.notes.warn(what, "used as it stands, though hardly a patient lies so: check", event)
 
 
 def _tilt_ends(work: Work, stem: str, items: tuple[str, ...], sign: int) -> None:

@@ -38,7 +38,7 @@ Turn = Annotated[float, Field(ge=-180, le=180)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Match(_Part):

@@ -18,7 +18,8 @@ PLAUSIBLE_MEAN_SIDEWAYS_MM = 120.0
 PLAUSIBLE_HEIGHT_MM = (40.0, 330.0)  # a patient's middle lies 8-20 cm above a pad of 4-10 cm
 FLOOR_BASED_MM = (500.0, 1600.0)  # heights of a table above the floor
 # No table goes farther from where it mostly stood than this: the number is not its position.
-FARTHEST_MM = {SIDEWAYS: 2000.0, HEAD_FOOT: 2000.0, HEIGHT: 700.0}
+LONGEST_LIFT_MM = 500.0  # columns of angiography tables lift by about 300
+FARTHEST_MM = {SIDEWAYS: 2000.0, HEAD_FOOT: 2000.0, HEIGHT: LONGEST_LIFT_MM}
 _NAMED = {"table_longitudinal_position", "table_lateral_position", "table_height_position"}
 
 
@@ -195,6 +196,7 @@ def _height(work: Work, axis: Axis) -> bool:
     mean = _mean(work, HEIGHT)
     if np.isnan(mean):
         return False
+    _warn_of_lift(work)
     if FLOOR_BASED_MM[0] <= mean <= FLOOR_BASED_MM[1] and axis.sign == 1 and not axis.zero_items:
         work.columns[HEIGHT], work.columns[end_of(HEIGHT)] = -work.columns[HEIGHT], -work.columns[end_of(HEIGHT)]
         work.status[HEIGHT][~np.isnan(work.columns[HEIGHT])] = Status.DERIVED
@@ -211,6 +213,14 @@ def _height(work: Work, axis: Axis) -> bool:
         work.notes.warn(what, "check the profile's zero; the height's zero is not relied on")
         return False
     return axis.zero == "known"
+
+
+def _warn_of_lift(work: Work) -> None:
+    """Heights farther apart than a table lifts: some are wrong, and placing by their mean puts all beams wrongly."""
+    lift = float(np.ptp(finite(work.columns[HEIGHT][work.dosed])))
+    if lift > LONGEST_LIFT_MM:
+        what = f"the table's height changes by {lift:.0f} mm, which no table does: the dose of all events is in doubt"
+        work.notes.warn(what, "correct or exclude the wrong ones (events.csv, --correct, --exclude)")
 
 
 def _height_from_source(work: Work) -> None:

@@ -41,6 +41,13 @@ def skindose(*arguments, cwd=None, preexec_fn=None, **variables):
     return done.returncode, done.stdout, done.stderr
 
 
+def test_the_package_is_a_program_too():
+    """`python -m skindose` says what the installed script says, where that is not on the path."""
+    done = subprocess.run([sys.executable, "-m", "skindose", "schema"], capture_output=True, text=True,
+                          cwd=Path(__file__).resolve().parents[2], timeout=60)  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, skindose("schema")[1])
+
+
 def load(folder):
     return json.loads((folder / "result.json").read_text(), parse_constant=pytest.fail)
 

@@ -96,6 +96,8 @@ def test_a_profile_may_be_a_file(tmp_path):
         (OWN.replace("2026-02-03", '"soon"'), "date"),
         (OWN.replace("commissioned", "fine"), "status"),
         (OWN + "[table.height]\nsign = 0\n", "table.height.sign"),
+        (OWN + "[table.height]\nzero_mm = nan\n", "table.height.zero_mm"),
+        (OWN + "[table.height]\nzero_mm = inf\n", "table.height.zero_mm"),
         (OWN.replace('name = "room-7"\n', ""), "name"),
         ("name = ", "TOML"),
     ],
