@@ -8,7 +8,7 @@ the source and its centroid. On a closed surface a ray from outside enters and l
 (not inside another part of the body) is shadowed exactly where the ray leaves the surface before it reaches the cell.
 Only cells seen from their inner side can show that, and those nearest to the source rarely lie in front of anything: a
 comparison of depths in a coarse grid over the field clears whole leaves. Cells inside another part of the body, open
-surfaces and sources inside the body take the plain way, a ray through the hierarchy.
+surfaces and sources inside the body take the plain way, a ray through the hierarchy. docs/kernel.md has the argument.
 
 A beam is a row of floats (see `BEAM`), made by kernel/cast.py: source 0:3, axis 3:6, u 6:9, v 9:12, field 12:16,
 reference distance 16, circular 17, patient-to-table rotation 18:27 (row by row) and origin 27:30.
