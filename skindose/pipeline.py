@@ -307,10 +307,13 @@ def _psd(result: Result) -> Quantity:
     bound = result.peak_upper_bound_mgy
     most = None if not result.peak_lacks else np.inf if bound is None else units.mgy_to_gy(bound)
     kerma = np.nan_to_num(result.events.air_kerma_rp_mgy)[list(result.excluded)].sum()
+    notes = [f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}"] if kerma else []
+    if (stood := result.peak_if_runs_stood_mgy) is not None:
+        notes.append(f"up to {dose_words(stood)} had rotational runs without an end angle stood still")
     return Quantity(
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
-        note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
+        note="; ".join(notes),
         tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(result.peak_lacks),

@@ -129,6 +129,13 @@ def test_a_patient_put_into_the_table_or_the_air_is_a_warning(changed, words):
     assert not words or words in said[0]
 
 
+def test_the_rule_on_the_peak_tells_what_a_run_without_an_end_might_have_given():
+    result = computed({"event_type": "rotational acquisition"}, settings=SETTINGS)
+    notes = [finding.note for finding in result.findings.findings if finding.quantity == "psd"]
+    assert notes
+    assert all("rotational runs without an end angle stood still" in note for note in notes)
+
+
 def test_a_field_of_no_size_is_never_a_point():
     result = computed({"kap_gycm2": 0.0, "collimated_field_area_mm2": 0.0}, settings=SETTINGS)
     sides = result.events.field_u_max_mm - result.events.field_u_min_mm
