@@ -190,3 +190,21 @@ def test_little_room_for_hits_changes_nothing(monkeypatch):
     assert np.array_equal(plenty.beam_start, little.beam_start)
     assert np.array_equal(plenty.cell, little.cell)
     assert np.array_equal(plenty.coverage, little.coverage)
+
+
+@pytest.mark.parametrize(("beside_u", "beside_v"), [(True, False), (False, True), (True, True)])
+def test_a_cell_cut_far_from_its_centroid_is_shadowed_by_what_lies_beside_the_field(beside_u, beside_v):
+    """The ray to the centroid of a huge cell runs outside the field, where a ball stands in its way."""
+    slab = scenes.lying_box(800.0, 20.0, 800.0)
+    vertices = slab.vertices_mm + np.array([0.0, 0.0, 400.0])
+    centroid = vertices[slab.triangles].mean(axis=1)
+    cell = int(np.argmax(slab.normal[:, 1]))
+    source = np.array([0.0, 700.0, 0.0])
+    u, v = 600.0 / 700.0 * centroid[cell, [0, 2]] * (not beside_u, not beside_v)
+    row = {"source": source, "u": np.array([1.0, 0, 0]), "v": np.array([0, 0, 1.0])}
+    row |= {"axis": np.array([0.0, -1, 0]), "field": (u - 5, u + 5, v - 5, v + 5), "reference": 600.0}
+    lit = []
+    for ball in (0.6 * centroid[cell] + 0.4 * source, np.array([0.0, 0.0, 3000.0])):
+        mesh = scenes.join((vertices, slab.triangles), scenes.sphere(20.0, ball, 4))
+        lit.append(cell in cast(scenes.beams([row]), scenes.phantom(*mesh)).cell)
+    assert lit == [False, True]
