@@ -300,21 +300,25 @@ def _context(result: Result) -> triggers.Context:
 
 
 def _psd(result: Result) -> Quantity:
-    """The peak skin dose as the rules see it: a lower bound where the map lacks air kerma."""
+    """The peak skin dose as the rules see it: a lower bound where the map lacks air kerma, or where the dose of runs is
+    spread over a way that is only assumed.
+    """
     peak = result.dosemap.peak if result.dosemap else None
     if peak is None:
         return Quantity(None, "Gy", reason=f"no map: {result.no_map_reason}")
     bound = result.peak_upper_bound_mgy
     most = None if not result.peak_lacks else np.inf if bound is None else units.mgy_to_gy(bound)
     kerma = np.nan_to_num(result.events.air_kerma_rp_mgy)[list(result.excluded)].sum()
-    notes = [f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}"] if kerma else []
+    lacks = result.peak_lacks
     if (stood := result.peak_if_runs_stood_mgy) is not None:
-        notes.append(f"up to {dose_words(stood)} had rotational runs without an end angle stood still")
+        more = units.mgy_to_gy(stood - peak.skin_dose_mgy)
+        most = more + (units.mgy_to_gy(peak.skin_dose_mgy) if most is None else most)
+        lacks += ("where rotational runs turned is assumed, and the dose spread over that way",)
     return Quantity(
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
-        note="; ".join(notes),
+        note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
         tolerance=kerma_tolerance(result.events),
         at_most=most,
-        lacks="; ".join(result.peak_lacks),
+        lacks="; ".join(lacks),
     )

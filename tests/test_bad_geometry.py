@@ -130,10 +130,14 @@ def test_a_patient_put_into_the_table_or_the_air_is_a_warning(changed, words):
 
 
 def test_the_rule_on_the_peak_tells_what_a_run_without_an_end_might_have_given():
-    result = computed({"event_type": "rotational acquisition"}, settings=SETTINGS)
-    notes = [finding.note for finding in result.findings.findings if finding.quantity == "psd"]
-    assert notes
-    assert all("rotational runs without an end angle stood still" in note for note in notes)
+    run = {"event_type": "rotational acquisition"}
+    for kerma_mgy, fired in ((100.0, False), (2500.0, None), (90_000.0, True)):
+        result = computed({**run, "air_kerma_rp_mgy": kerma_mgy, "kap_gycm2": kerma_mgy / 10}, settings=SETTINGS)
+        found = [finding for finding in result.findings.findings if finding.quantity == "psd" and finding.level == 3.0]
+        assert [finding.fired for finding in found] == [fired], kerma_mgy
+        said = f"{found[0].reason} {found[0].note}"
+        assert "where rotational runs turned is assumed" in said
+        assert f"at most {result.peak_if_runs_stood_mgy / 1000:.3g} Gy" in said
 
 
 def test_a_field_of_no_size_is_never_a_point():
