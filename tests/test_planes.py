@@ -28,7 +28,12 @@ def test_the_map_is_the_sum_and_each_plane_has_its_own_peak():
           because="one map, the isocentre is the same for both")  # fmt: skip
     for plane, own in (("A", frontal), ("B", lateral)):
         peak = both.plane_peaks[plane]
-        close(peak.skin_dose_mgy, own.dosemap.peak.skin_dose_mgy, rtol=1e-12, because="the plane's events alone")
+        close(
+            peak.skin_dose_mgy,
+            own.dosemap.peak.skin_dose_mgy,
+            rtol=1e-7,
+            because="the plane's events alone, each kept in 4 bytes",
+        )
         assert peak.region == own.dosemap.peak.region
     assert "posterior" in both.plane_peaks["A"].region
     assert "right" in both.plane_peaks["B"].region
