@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skindose import geometry, kernel, normalise, phantom, rdsr
-from skindose.changes import exclude
+from skindose.changes import changes, exclude
 from skindose.config import Settings
 from skindose.dose import dose_map
 from skindose.geometry.frames import table_rotation
@@ -91,7 +91,7 @@ def case(*rows: Row, settings: Settings | None = None, body: Phantom | None = No
     body = body or male()
     events = normalise.normalise(report(*rows), settings)
     events = replace(events, machine=replace(events.machine, **machine), **_made_up(events, rows))
-    events, _ = exclude(events, settings.exclude)
+    events, _ = exclude(events, changes(events, settings))
     placement = geometry.place(events, body, settings)
     beams = geometry.beams(events, placement, settings)
     return Case(events, body, placement, beams, kernel.cast(beams, body))

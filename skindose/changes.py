@@ -73,14 +73,12 @@ def _sentence(change: Change) -> str:
     return f"Patient moved by {left:g} mm left, {head:g} mm towards the head end, {up:g} mm up{turned} in {which}"
 
 
-def exclude(events: Events, text: str) -> tuple[Events, dict[int, str]]:
-    """Take the events named in `text` ("3,7-9=note; 12") out of the map; totals keep them.
-
-    raises   SettingsError
-    """
+def exclude(events: Events, found: Iterable[Change]) -> tuple[Events, dict[int, str]]:
+    """Take the events that the user excluded out of the map; totals keep them. `found` is from `changes`."""
     reasons: dict[int, str] = {}
-    for wanted in choices.exclusions(text, events.started):
-        reasons |= dict.fromkeys(wanted.events, f"{EXCLUDED}: {wanted.note}" if wanted.note else EXCLUDED)
+    for change in found:
+        if change.kind == "excluded":
+            reasons |= dict.fromkeys(change.events, f"{EXCLUDED}: {change.note}" if change.note else EXCLUDED)
     return _unmapped(events, reasons), reasons
 
 

@@ -46,6 +46,8 @@ from skindose.uncertainty import basis, interval_95, kerma_tolerance
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
+# Largest number of beams times cells of which the hits are held at once: about 150 MB of them.
+BLOCK = 60_000_000
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -56,7 +58,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     """
     rules = triggers.load(settings.triggers)
     events, changed = _as_the_user_has_them(procedure, settings)
-    events, excluded = exclude(events, settings.exclude)
+    events, excluded = exclude(events, changed)
     body = phantom.make(settings, procedure.header.patient)
     events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
     totals = totals_of(events)
@@ -86,10 +88,6 @@ def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Eve
         before = normalise.normalise(procedure, settings.model_copy(update={"correct": ()}))
     found = changes(before, settings)
     return replace(events, assumptions=(*events.assumptions, *in_words(found))), found
-
-
-# Largest number of beams times cells of which the hits are held at once: about 150 MB of them.
-BLOCK = 60_000_000
 
 
 class _Mapped(NamedTuple):

@@ -220,8 +220,8 @@ def _nodes(leaves):
 
 
 @njit(inline="always", error_model="numpy")
-def _crossings(ox, oy, oz, dx, dy, dz, end, c, leaf, own, out):
-    """How o + t d, 0 < t < end, crosses the cells of a leaf but cell `own`: numbers from outside and from inside.
+def _crossings(ox, oy, oz, dx, dy, dz, c, leaf, own, out):
+    """How o + t d, 0 < t < RAY_END, crosses the cells of a leaf but cell `own`: numbers from outside and from inside.
 
     [Moeller & Trumbore, J Graphics Tools 2 (1997) 21, without the divisions]
     """
@@ -239,7 +239,7 @@ def _crossings(ox, oy, oz, dx, dy, dz, end, c, leaf, own, out):
         a = sign * (sx * px + sy * py + sz * pz)
         b = sign * (dx * qx + dy * qy + dz * qz)
         t = sign * (e2x * qx + e2y * qy + e2z * qz)
-        meets = (a >= 0.0) & (b >= 0.0) & (a + b <= size) & (t > 0.0) & (t < end * size) & (j != own)
+        meets = (a >= 0.0) & (b >= 0.0) & (a + b <= size) & (t > 0.0) & (t < RAY_END * size) & (j != own)
         from_outside += meets & (determinant > 0.0)
         from_inside += meets & (determinant < 0.0)
     out[0], out[1] = from_outside, from_inside
@@ -261,7 +261,7 @@ def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
         n = stack[top]
         if n >= len(nodes):
             leaf = n - len(nodes)
-            _crossings(ox, oy, oz, dx, dy, dz, RAY_END, corners, leaf, own if leaf == own_leaf else -1, out)
+            _crossings(ox, oy, oz, dx, dy, dz, corners, leaf, own if leaf == own_leaf else -1, out)
             if until_entered and out[0] > 0:
                 return 1
             total += out[0] - out[1]
@@ -707,7 +707,7 @@ def _left_before(ray, u, v, depth, link, found, look, links, corners, out, last)
     plane, crosses from the inner side at t < 1; -1 where none. Looked for from `link` on, in the leaf `last` first.
     """
     if last >= 0 and look[INNER, last] < depth:
-        _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], RAY_END, corners, found[last], -1, out)
+        _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], corners, found[last], -1, out)
         if out[1] > 0:
             return last
     while link >= 0:
@@ -715,7 +715,7 @@ def _left_before(ray, u, v, depth, link, found, look, links, corners, out, last)
         link = links[link, 1]
         near = (look[INNER, k] < depth) & (abs(u - look[U, k]) <= look[REACH_U, k])
         if near & (abs(v - look[V, k]) <= look[REACH_V, k]) & (k != last):
-            _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], RAY_END, corners, found[k], -1, out)
+            _crossings(ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], corners, found[k], -1, out)
             if out[1] > 0:
                 return k
     return -1

@@ -101,11 +101,6 @@ def label(
     return np.where(body, trunk, FIRST_LIMB + (limb.astype(np.int64) - 1) * 2 + right).astype(np.uint8)
 
 
-def on_own_side(region: ByteArray, centroid_mm: FloatArray) -> ByteArray:
-    """The labels, left and right told anew: a cell across the mid-line that was divided has parts on either side."""
-    return np.asarray((region & 0xFE) | (centroid_mm[:, 0] < 0), np.uint8)
-
-
 def legs_by_height(
     centroid_mm: FloatArray, stature_mm: float, lower_edge: Mapping[str, float] = LOWER_EDGE
 ) -> ByteArray:

@@ -32,6 +32,18 @@ def rows_of(hits, b):
     return dict(zip(hits.cell[s].tolist(), table, strict=True))
 
 
+def random_beam(rng, source, field, aim_mm, round_share):
+    """A beam from `source` past the origin by about `aim_mm`; `field`: lower and upper edges in u and v."""
+    (u0, v0), (u1, v1) = field
+    return {
+        "source": source,
+        "axis": rng.normal(0, aim_mm, 3) - source,
+        "field": (u0, u1, v0, v1),
+        "reference": rng.uniform(300, 600),
+        "circular": bool(rng.random() < round_share),
+    }
+
+
 def random_scene(seed):
     """Lumps of random triangles, some degenerate, and beams of every kind; one source lies on a plane of the mesh."""
     rng = np.random.default_rng(seed)
@@ -45,15 +57,7 @@ def random_scene(seed):
         source *= rng.uniform(250, 700) / np.linalg.norm(source)
         low = rng.uniform(-90, -5, 2)
         high = rng.uniform(5, 90, 2)
-        rows.append(
-            {
-                "source": source,
-                "axis": rng.normal(0, 20, 3) - source,
-                "field": (low[0], high[0], low[1], high[1]),
-                "reference": rng.uniform(300, 600),
-                "circular": bool(rng.random() < 0.3),
-            }
-        )
+        rows.append(random_beam(rng, source, (low, high), aim_mm=20, round_share=0.3))
     rows.append(
         {"source": (300.0, -90.0, 0.0), "axis": (-1.0, 0.0, 0.0), "field": (-99, 99, -99, 99), "reference": 300.0}
     )
@@ -84,15 +88,7 @@ def random_closed_scene(seed):
     rows = []
     for source in sources:
         low, high = rng.uniform(-160, 20, 2), rng.uniform(30, 160, 2)
-        rows.append(
-            {
-                "source": source,
-                "axis": rng.normal(0, 30, 3) - source,
-                "field": (low[0], high[0], low[1], high[1]),
-                "reference": rng.uniform(300, 600),
-                "circular": bool(rng.random() < 0.2),
-            }
-        )
+        rows.append(random_beam(rng, source, (low, high), aim_mm=30, round_share=0.2))
     return mesh, scenes.beams(rows, SLABS, np.eye(3), rng.normal(0, 50, 3))
 
 
