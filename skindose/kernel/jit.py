@@ -887,6 +887,25 @@ def select(beams, first, corners, faces, leaves, nodes, closed, known, known_lea
     return len(beams)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def cover(beams, starts, place, corners, faces, share):
+    """Into `share` (hits,) the share of each hit's cell inside the field, for cells selected in a wider one.
+
+    starts, place   as `select` leaves them; hits of one leaf stand together
+    """
+    planes = np.empty((4, 4))
+    depth, u, v, shares, crossing, polygon, _, _, _ = _room_for_leaf()
+    for b in range(len(beams)):
+        _edge_planes(beams[b], planes)
+        leaf = -1
+        for n in range(starts[b], starts[b + 1]):
+            if place[n] // LEAF != leaf:
+                leaf = place[n] // LEAF
+                _look_at_cells(beams[b], faces, leaf, depth, u, v)
+                _shares(beams[b], corners, leaf, 15, planes, depth, shares, crossing, polygon)
+            share[n] = shares[place[n] % LEAF]
+
+
 # --- what is wanted of each hit
 
 
