@@ -1,6 +1,6 @@
 """Makes skindose/physics/data/beams.npz: what the run time needs to know of X-ray beams and materials.
 
-    python scripts/make_beam_tables.py [OUT.npz]        needs the extra [generate]; about three minutes
+    python scripts/make_beam_tables.py [OUT.npz]        needs the extra [generate]; about four minutes
 
 The file holds unfiltered spectra over tube voltage and anode angle and, on the same energies, the coefficients that
 filter and weigh them. A spectrum behind any stack of filters, its half-value layer, its medium factor and its
@@ -9,7 +9,8 @@ so nothing has to be interpolated over it, and another filter is one more row he
 
     fluence        spekpy 2.5.4 (model "casim", tungsten), unfiltered, photons per energy bin at 1 m in vacuum, each
                    spectrum scaled to a sum of 1 (only its shape is used)                        [Poludniowski2021]
-    mu_rho of Al, Cu         spekpy's own (PENELOPE's), so that filtering agrees with spekpy      [Poludniowski2021]
+    mu_rho of the filters    spekpy's own (PENELOPE's) with its densities, so that filtering agrees with spekpy; an
+                   absorption edge falls between two bins of 0.5 keV or within one         [Poludniowski2021]
     mu_rho of the support    xraylib, total cross-section                                         [Schoonjans2011]
     kerma_rho      spekpy's mass energy-absorption coefficient of air, which weighs the energies as spekpy does; 1 to
                    2 % below NIST's at 20 to 60 keV, so that only its shape is used
@@ -23,15 +24,14 @@ Everything is rounded to 6 significant digits before it is written, so the same 
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import spekpy
 import xraylib
 
-KVP_KV = np.concatenate(
-    [np.arange(40.0, 80.0, 1.0), np.arange(80.0, 151.0, 2.5)]
-)  # copper at low voltage needs the finer step
+KVP_KV = np.arange(40.0, 151.0, 1.0)
 ANODE_DEG = np.array([7.0, 9.0, 11.0, 13.0, 16.0])
 BIN_KEV = 0.5
 FIRST_KEV = 6.0  # 1 mm Al passes nothing below
@@ -44,7 +44,20 @@ MEDIA: dict[str, dict[int, float]] = {
     "soft-tissue": {1: 0.102, 6: 0.143, 7: 0.034, 8: 0.708, 11: 0.002, 15: 0.003, 16: 0.003, 17: 0.002, 19: 0.003},
     "skin": {1: 0.100, 6: 0.204, 7: 0.042, 8: 0.645, 11: 0.002, 15: 0.001, 16: 0.002, 17: 0.003, 19: 0.001},
 }
-FILTERS = ("Al", "Cu")
+# Name of a filter -> spekpy's material. The elements of DICOM's CID 10006 and others that makers use or have used; brass
+# (70 % copper, 30 % zinc), and what tube windows and housings are made of.
+FILTERS = {
+    **{
+        name: name for name in ("Al", "Cu", "Mo", "Rh", "Ag", "Nb", "Ta", "Au", "Pb", "Sn", "W", "Eu", "Gd", "Ho", "Er")
+    },
+    **{name: name for name in ("Ti", "Fe", "Ni", "Zn", "Be", "C")},
+    "brass": "Copper Alloy (Cartridge Brass)",
+    "PMMA": "Polymethyl Methacrylate (Lucite Perspex or Plexiglas)",
+    "polycarbonate": "Polycarbonate (Makrolon or Lexan)",
+    "glass": "Glass Borosilicate (Corning Pyrex 7740)",
+    "oil": "Wax, Paraffin",  # a hydrocarbon, as transformer oil; the density is set below
+}
+DENSITY_GCM3 = {"oil": 0.88}  # where it is not spekpy's; graphite is its carbon of 1.7
 # The patient support: fibre laminate 60 % carbon, 40 % epoxy (C21 H25 O5) by mass; foam core polymethacrylimide
 # (C8 H11 N O2); pad of polyurethane foam (C27 H36 N2 O10).
 SUPPORT: dict[str, dict[int, float]] = {
@@ -101,20 +114,26 @@ def tables() -> dict[str, np.ndarray]:
     energy = np.arange(FIRST_KEV + BIN_KEV / 2, 150.0, BIN_KEV)
     model = spekpy.Spek(kvp=80, th=11)
     mu = model.mu_data
-    filters = [
-        [mu.get_mu_over_rho(xraylib.SymbolToAtomicNumber(name), np.array([e]))[0] for e in energy] for name in FILTERS
-    ]
+    filters = {name: mu.get_mu_over_rho_composition(material, energy) for name, material in FILTERS.items()}
     support = [[mu_rho(fractions, e) for e in energy] for fractions in SUPPORT.values()]
     media = [[muen_rho(fractions, e) for e in energy] for fractions in MEDIA.values()]
     fluence = [[spectrum(kvp, angle, energy) for kvp in KVP_KV] for angle in ANODE_DEG]
     return {
+        "provenance": np.array(
+            [
+                f"spekpy {version('spekpy')} casim tungsten",
+                f"xraylib {version('xraylib')}",
+                "scripts/make_beam_tables.py",
+            ]
+        ),
         "energy_kev": energy,
         "kvp_kv": KVP_KV,
         "anode_deg": ANODE_DEG,
         "kerma_rho_cm2g": rounded(np.asarray(model.muen_air_data.get_muen_over_rho_air(energy))),
         "fluence": rounded(np.array(fluence)).astype(np.float32),
-        "filter_names": np.array(FILTERS),
-        "filter_mu_rho_cm2g": rounded(np.array(filters)),
+        "filter_names": np.array(list(FILTERS)),
+        "filter_mu_rho_cm2g": rounded(np.array([row for row, _ in filters.values()])),
+        "filter_density_gcm3": np.array([DENSITY_GCM3.get(name, density) for name, (_, density) in filters.items()]),
         "support_names": np.array(list(SUPPORT)),
         "support_mu_rho_cm2g": rounded(np.array(support)),
         "medium_names": np.array(list(MEDIA)),
