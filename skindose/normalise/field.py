@@ -163,7 +163,7 @@ def _derive_kerma(work: Work, areas: Areas) -> None:
 
 
 def _edges(work: Work, areas: Areas, event: int) -> tuple[FloatArray, Status, float]:
-    """Edges of one event at the reference plane, mm, their status, and how unsure a stand-in for a side is, relative."""
+    """Edges of one event at the reference plane, mm, their status, and how unsure a side is, relative."""
     if not np.isnan(areas.shutters[event]).any():
         edges = _by_shutters(work, areas, event)
         if edges is not None:

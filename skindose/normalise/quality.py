@@ -53,7 +53,7 @@ def other_materials(work: Work) -> list[str]:
 
 
 class Layer(NamedTuple):
-    """What one filter gives to one material: thickness, its standard uncertainty where it is assumed, NaN for missing."""
+    """What one filter gives to one material: thickness (NaN: missing) and its standard uncertainty if assumed."""
 
     material: str
     thickness_mm: float

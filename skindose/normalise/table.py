@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -155,9 +156,10 @@ def _axes_named_otherwise(work: Work) -> bool:
         what = f"the table moves sideways by up to {sideways:.0f} mm, which no table does"
         work.notes.warn(what, "check the profile's axes; the sideways zero is not relied on")
         return False
-    for store in (work.columns, work.status, work.spread):
+    stores: tuple[dict[str, Any], ...] = (work.columns, work.status, work.spread)
+    for store in stores:
         for one, other in ((SIDEWAYS, HEAD_FOOT), (end_of(SIDEWAYS), end_of(HEAD_FOOT))):
-            store[one], store[other] = store[other], store[one]  # type: ignore[index]
+            store[one], store[other] = store[other], store[one]
     reported = work.status[SIDEWAYS] == Status.REPORTED
     work.status[SIDEWAYS] = np.where(reported, Status.DERIVED, work.status[SIDEWAYS]).astype(np.uint8)
     work.status[HEAD_FOOT] = np.where(
