@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from skindose import geometry
 from skindose.config import Settings
 from skindose.dose import hit_dose_mgy
-from skindose.model import Beams, BoolArray, Events, FloatArray, Hits, IntArray, Phantom
+from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, IntArray, Phantom
 from skindose.uncertainty.patches import Patches, around
-from skindose.uncertainty.shift import Moves, moved
+from skindose.uncertainty.shift import Moves, joined, moved
 
 # Beams that are cast for one placement; a procedure of more is sampled by its air kerma.
 MOST_BEAMS = 192
@@ -30,7 +30,9 @@ _SAMPLE = 20_000
 _BLOCK = 100_000_000
 # Places that are looked at for each way that the factors may lie, and how far apart they are: a patch is 11 mm wide.
 _PLACES, _APART_MM = 8, 9.0
-_HOT = 0.35  # cells below this share of the highest dose are not looked at
+_HOT = 0.35  # cells below this share of the highest dose are not looked at,
+_NEARLY = 0.8  # and under each way those below this share: the rough map is right to 20 %
+_COLUMNS = ("cell", "distance_mm", "cos_incidence", "u_mm", "v_mm", "edge_mm", "coverage", "path_mm", "primary")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Scene:
 
     beams       those that stand for the procedure, with the air kerma that they stand for
     weight      (beams,) mean of all factors but inverse square and coverage, with the patient where he is shown
-    log_transmission  (beams,) mean of ln T, likewise
+    hits, factors   a sample of the primary hits, and their factors
     physics     keyword arguments of `physics.factors`
     """
 
@@ -49,7 +51,8 @@ class Scene:
     settings: Settings
     physics: Mapping[str, Any]
     weight: FloatArray
-    log_transmission: FloatArray
+    hits: Hits
+    factors: Factors
 
 
 class Recast(NamedTuple):
@@ -97,48 +100,29 @@ def thinned(beams: Beams, most: int = MOST_BEAMS) -> Beams:
 
 
 def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, physics: Mapping[str, Any]) -> Scene:
-    """The scene, its beams' mean factors learnt from a sample of their hits."""
-    beams = thinned(beams)
-    hits, factors = sampled(events, beams, body, settings, physics)
-    full = np.bincount(hits.beam(), weights=hit_dose_mgy(beams, hits, factors), minlength=len(beams))
-    plain = np.bincount(
-        hits.beam(),
-        weights=beams.air_kerma_rp_mgy[hits.beam()] * factors.inverse_square * hits.coverage,
-        minlength=len(beams),
-    )
-    through = np.bincount(hits.beam(), weights=np.log(factors.transmission), minlength=len(beams))
-    count = np.bincount(hits.beam(), minlength=len(beams))
-    mean = full.sum() / max(float(plain.sum()), 1e-300)
-    return Scene(
-        events,
-        beams,
-        body,
-        settings,
-        physics,
-        weight=np.where(plain > 0, full / np.maximum(plain, 1e-300), mean),
-        log_transmission=through / np.maximum(count, 1),
-    )
-
-
-def sampled(
-    events: Events, beams: Beams, body: Phantom, settings: Settings, physics: Mapping[str, Any]
-) -> tuple[Hits, Any]:
-    """An even sample of the primary hits, and their factors."""
+    """The scene, its beams' mean factors learnt from an even sample of their primary hits."""
     from skindose import kernel
     from skindose.physics import factors
 
+    beams = thinned(beams)
     hits = kernel.cast(beams, body)
-    rows = np.zeros(len(hits.cell), dtype=np.bool_)
+    rows: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
     rows[:: max(1, len(rows) // _SAMPLE)] = True
     hits = some(hits, rows)
-    return hits, factors(events, beams, hits, settings, **physics)
+    found = factors(events, beams, hits, settings, **physics)
+    beam = hits.beam()
+    full = np.bincount(beam, weights=hit_dose_mgy(beams, hits, found), minlength=len(beams))
+    free = beams.air_kerma_rp_mgy[beam] * found.inverse_square * hits.coverage
+    plain = np.bincount(beam, weights=free, minlength=len(beams))
+    mean = full.sum() / max(float(plain.sum()), 1e-300)
+    weight = np.where(plain > 0, full / np.maximum(plain, 1e-300), mean)
+    return Scene(events, beams, body, settings, physics, weight, hits, found)
 
 
 def some(hits: Hits, rows: BoolArray) -> Hits:
     """Some of the hits, of the same beams."""
     before = np.concatenate([[0], np.cumsum(rows)])
-    names = ("cell", "distance_mm", "cos_incidence", "u_mm", "v_mm", "edge_mm", "coverage", "path_mm", "primary")
-    own: dict[str, Any] = {name: getattr(hits, name)[rows] for name in names}
+    own: dict[str, Any] = {name: getattr(hits, name)[rows] for name in _COLUMNS}
     return Hits(beam_start=before[hits.beam_start], **own)
 
 
@@ -148,56 +132,88 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
     corners   (corners, events) what the dose of each event may truly have to be multiplied by: the places with the
               highest dose under each of them are candidates
     """
+    from skindose.physics import factors
+
     size = max(1, _BLOCK // (len(scene.body.area_mm2) * max(1, len(scene.beams))))
-    shown, rough = _block(scene, moves, corners, np.zeros(1, dtype=np.int32), None)
-    rows = np.arange(1, len(moves), dtype=np.int32)
-    blocks = [rows[first : first + size] for first in range(0, len(rows), size)]
-    if len(blocks) == 1 and len(rows) > 1:
-        blocks = np.array_split(rows, 2)
-    places, square = list(shown), np.zeros(len(rough))
-    with ThreadPoolExecutor(max(1, min(_processors(), len(blocks)))) as pool:
-        for found, deviation in pool.map(lambda block: _block(scene, moves, corners, block, rough), blocks):
-            places += found
-            square += deviation
-    return Recasts(places, rough, square / max(1, len(rows)))
+    count = max(2, -(-len(moves) // size))
+    blocks = np.array_split(np.arange(1, len(moves), dtype=np.int32), count)
+    first = _block(scene, moves, corners, np.zeros(1, dtype=np.int32), np.zeros(len(scene.body.area_mm2)))
+    rough = np.sqrt(first.square)
+
+    def complete(block: _Block) -> list[Recast]:
+        found = factors(scene.events, block.beams, block.hits, scene.settings, **scene.physics)
+        return _by_event(scene, block, found)
+
+    with ThreadPoolExecutor(max(1, min(_processors(), count))) as pool:
+        done = [first, *pool.map(lambda rows: _block(scene, moves, corners, rows, rough), blocks)]
+        places = [one for part in pool.map(complete, _joined(done, 2)) for one in part]
+    square = np.sum([block.square for block in done[1:]], axis=0)
+    return Recasts(places, rough, square / max(1, len(moves) - 1))
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _block(
-    scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, shown: FloatArray | None
-) -> tuple[list[Recast], FloatArray]:
-    """Some of the placements, and their rough maps' squared differences from `shown`; without it the first's map."""
+class _Block(NamedTuple):
+    """Some placements' beams, their hits in the patches that are candidates, and those patches.
+
+    square   (cells,) sum of the squared differences between their rough maps and the one shown
+    """
+
+    beams: Beams
+    hits: Hits
+    patches: list[Patches]
+    square: FloatArray
+
+
+def _joined(blocks: list[_Block], count: int) -> list[_Block]:
+    """The blocks in `count` larger ones: what all events have in common is then worked out so many times only."""
+    found = []
+    for some_of in np.array_split(np.arange(len(blocks)), min(count, len(blocks))):
+        parts = [blocks[index] for index in some_of]
+        columns = {name: np.concatenate([getattr(part.hits, name) for part in parts]) for name in _COLUMNS}
+        counts = np.concatenate([[0], *(np.diff(part.hits.beam_start) for part in parts)])
+        hits = Hits(beam_start=np.cumsum(counts), **columns)
+        patches = [patch for part in parts for patch in part.patches]
+        found.append(_Block(joined([part.beams for part in parts]), hits, patches, parts[0].square))
+    return found
+
+
+def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, shown: FloatArray) -> _Block:
+    """Some of the placements."""
     from skindose import kernel
-    from skindose.physics import factors
 
     beams = moved(scene.beams, scene.events, moves, rows)
     hits = kernel.cast(beams, scene.body, threads=1)
-    per_placement = hits.beam_start[:: len(scene.beams)]
-    parts = [slice(*ends) for ends in zip(per_placement[:-1], per_placement[1:], strict=True)]
     dose = _rough_dose_mgy(scene, beams, hits)
-    maps = np.zeros(len(scene.body.area_mm2))
+    square = np.zeros(len(shown))
     wanted: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
-    patches = []
     event = beams.event[hits.beam()]
-    for part in parts:
-        rough = np.bincount(hits.cell[part], weights=dose[part], minlength=len(maps))
-        maps += rough if shown is None else (rough - shown) ** 2
+    patches = []
+    for part in _placements(hits, len(scene.beams)):
+        rough = np.bincount(hits.cell[part], weights=dose[part], minlength=len(shown))
+        square += (rough - shown) ** 2
         centre = _candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
         patches.append(around(centre, scene.body))
-        wanted[part] = _among(patches[-1], len(maps))[hits.cell[part]]
-    few = some(hits, wanted)
-    found = factors(scene.events, beams, few, scene.settings, **scene.physics)
-    full = hit_dose_mgy(beams, few, found)
-    starts = few.beam_start[:: len(scene.beams)]
-    rows_of = [slice(*ends) for ends in zip(starts[:-1], starts[1:], strict=True)]
-    columns = (few.cell, beams.event[few.beam()], full, full * np.log(found.transmission))
+        wanted[part] = _among(patches[-1], len(shown))[hits.cell[part]]
+    return _Block(beams, some(hits, wanted), patches, square)
+
+
+def _placements(hits: Hits, beams: int) -> list[slice]:
+    """The hits of each placement."""
+    starts = hits.beam_start[::beams]
+    return [slice(*ends) for ends in zip(starts[:-1], starts[1:], strict=True)]
+
+
+def _by_event(scene: Scene, block: _Block, factors: Factors) -> list[Recast]:
+    hits, beams = block.hits, block.beams
+    dose = hit_dose_mgy(beams, hits, factors)
+    columns = (hits.cell, beams.event[hits.beam()], dose, dose * np.log(factors.transmission))
     return [
-        _recast(patch, tuple(column[part] for column in columns), len(scene.events))
-        for patch, part in zip(patches, rows_of, strict=True)
-    ], maps
+        _recast(patches, tuple(column[part] for column in columns), len(scene.events))
+        for patches, part in zip(block.patches, _placements(hits, len(scene.beams)), strict=True)
+    ]
 
 
 def _rough_dose_mgy(scene: Scene, beams: Beams, hits: Hits) -> FloatArray:
@@ -225,29 +241,30 @@ def _candidates(
     lit = np.flatnonzero(hot)
     if not len(lit):
         return np.zeros(0, dtype=np.int32)
-    cell, dose, event = (column[hot[hits[0]]] for column in hits)
+    rows = np.flatnonzero(hot[hits[0]])
+    place = np.zeros(len(rough) + 1, dtype=np.int32)
+    place[lit] = np.arange(1, len(lit) + 1)  # 0 is any cell that is not hot
+    near = place[body.neighbours[lit]]
+    cell, dose, event = place[hits[0][rows]], hits[1][rows], hits[2][rows]
     found: dict[int, None] = {}
     for corner in corners:
-        own = np.bincount(cell, weights=dose * corner[event], minlength=len(rough))
-        found.update(dict.fromkeys(_highest(_smooth(own, lit, body), lit, body)))
+        own = np.bincount(cell, weights=dose * corner[event], minlength=len(lit) + 1)
+        found.update(dict.fromkeys(_highest(_smooth(_smooth(own, near), near)[1:], lit, body)))
     return np.array(list(found), dtype=np.int32)
 
 
-def _smooth(dose: FloatArray, cells: NDArray[np.int64], body: Phantom) -> FloatArray:
-    """(cells,) mean over the cell, its neighbours and theirs, of the dose per cell."""
-    for _ in range(2):
-        near = body.neighbours[cells]
-        area = np.where(near >= 0, body.area_mm2[near], 0.0)
-        own = body.area_mm2[cells]
-        mean = (dose[cells] * own + (dose[near] * area).sum(axis=1)) / (own + area.sum(axis=1))
-        dose = dose.copy()
-        dose[cells] = mean
-    return dose[cells]
+def _smooth(dose: FloatArray, near: IntArray) -> FloatArray:
+    """Mean over each cell and its neighbours, of which the first is none at all."""
+    found = np.zeros(len(dose))
+    found[1:] = 0.25 * (dose[1:] + dose[near].sum(axis=1))
+    return found
 
 
 def _highest(dose: FloatArray, cells: NDArray[np.int64], body: Phantom) -> list[int]:
     """The cells with the highest dose, each some way from those before."""
-    left, place, found = dose.copy(), body.centroid_mm[cells], []
+    high = np.flatnonzero(dose >= _NEARLY * dose.max())
+    left, cells = dose[high], cells[high]
+    place, found = body.centroid_mm[cells], []
     for _ in range(_PLACES):
         best = int(np.argmax(left))
         if not left[best] > 0.0:

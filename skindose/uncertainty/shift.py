@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ _TABLE = {
     "table_height_position_mm": 1,
     "table_lateral_position_mm": 2,
 }
+_PER_BEAM = tuple(one.name for one in fields(Beams) if one.name not in ("support_mm", "support"))
 _SMALLEST = 0.3  # no edge comes nearer to the field's middle than this share of its way
 
 
@@ -93,7 +94,7 @@ def _moving(events: Events) -> dict[str, FloatArray]:
 
 def moved(beams: Beams, events: Events, moves: Moves, rows: IntArray) -> Beams:
     """The beams once for each of the draws `rows`, one draw's after the other's."""
-    found = _repeated(beams, len(rows))
+    found = joined([beams] * len(rows))
     draw_of = np.repeat(rows, len(beams))
     patient = moves.patient_mm[draw_of]
     shift = moves.isocentre_mm[draw_of] - patient
@@ -128,13 +129,10 @@ def moved(beams: Beams, events: Events, moves: Moves, rows: IntArray) -> Beams:
     )
 
 
-def _repeated(beams: Beams, count: int) -> Beams:
-    slabs = ("support_mm", "support")
-    own: dict[str, Any] = {}
-    for name in (one.name for one in fields(beams) if one.name not in slabs):
-        values = getattr(beams, name)
-        own[name] = np.tile(values, (count, *(1,) * (values.ndim - 1)))
-    return replace(beams, **own)
+def joined(parts: Sequence[Beams]) -> Beams:
+    """All parts' beams, one part's after the other's."""
+    own: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_BEAM}
+    return replace(parts[0], **own)
 
 
 def _wider(field_mm: FloatArray, first: int, by: FloatArray) -> FloatArray:
