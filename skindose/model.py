@@ -436,6 +436,7 @@ class Quantity:
     tolerance: float = 0.0  # true = value / (1 + e), e rectangular within +-tolerance (IEC 60601-2-43); 0: exact
     at_most: float | None = None  # value is a lower bound: how much it can be, infinite where nobody knows
     lacks: str = ""  # what a lower bound lacks, in words
+    draws: FloatArray | None = field(default=None, compare=False)  # of the true value; they win over `tolerance`
 
 
 @dataclass(frozen=True)
@@ -487,6 +488,7 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    uncertainty: Any = None  # uncertainty.Uncertainty: the peak's
     plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""

@@ -42,7 +42,7 @@ from skindose.quantities import (
     totals_of,
     worst_skin_dose_mgy,
 )
-from skindose.uncertainty import basis, interval_95, kerma_tolerance
+from skindose.uncertainty import Uncertainty, basis, sample
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
@@ -150,7 +150,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    unlit, tolerance = _unlit(result.events, beams, on_body), kerma_tolerance(result.events)
+    unlit = _unlit(result.events, beams, on_body)
     result = replace(
         result,
         placement=placement,
@@ -160,14 +160,12 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         dosemap=dosemap,
         plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
-        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy, tolerance) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *mapped.assumptions,
-            f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
@@ -177,7 +175,26 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(dosemap, unlit, beams),
         ),
     )
-    return _bounded(result, unlit)
+    return _bounded(_with_uncertainty(result), unlit)
+
+
+def _with_uncertainty(result: Result) -> Result:
+    """With the peak's uncertainty, its interval, and that of each cell's dose."""
+    dosemap, beams, placement = result.dosemap, result.beams, result.placement
+    if dosemap is None or dosemap.peak is None or beams is None or placement is None:
+        return result
+    found = sample(result.events, beams, placement, result.phantom, result.settings, dosemap.peak)
+    if found is None:
+        return result
+    low, high = found.uncertainty.interval
+    shown = dosemap.peak.skin_dose_mgy
+    return replace(
+        result,
+        uncertainty=found.uncertainty,
+        peak_interval_mgy=(low * shown, high * shown),
+        dosemap=replace(dosemap, uncertainty_mgy=found.per_cell_mgy(dosemap.dose_mgy)),
+        assumptions=(*result.assumptions, f"Interval and probabilities: {basis(found.uncertainty)}."),
+    )
 
 
 def _bounded(result: Result, unlit: BoolArray) -> Result:
@@ -196,16 +213,24 @@ def _bounded(result: Result, unlit: BoolArray) -> Result:
     if not lacks.reasons:
         return result
     most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy)
-    known, sure = bool(np.isfinite(most)), kerma_tolerance(events)
+    known = bool(np.isfinite(most))
     warning = lower_bound_warning(lacks.reasons, result.totals["air_kerma_mapped_fraction"], most if known else None)
     return replace(
         result,
         peak_upper_bound_mgy=most if known else None,
         peak_lacks=lacks.reasons,
-        peak_interval_mgy=(interval_95(peak.skin_dose_mgy, sure)[0], interval_95(most, sure)[1]) if known else None,
+        peak_interval_mgy=_up_to(result, most) if known else None,
         assumptions=(*result.assumptions, *([bound_words(events)] if known else [])),
         warnings=(warning, *result.warnings),
     )
+
+
+def _up_to(result: Result, most_mgy: float) -> tuple[float, float] | None:
+    """The interval of a peak that is a lower bound: from its own lower end to the upper end of the most it can be."""
+    uncertainty: Uncertainty | None = result.uncertainty
+    if result.peak_interval_mgy is None or uncertainty is None:
+        return None
+    return result.peak_interval_mgy[0], most_mgy * uncertainty.interval[1]
 
 
 def _plane_peaks(result: Result, mapped: _Mapped) -> dict[str, Peak]:
@@ -302,6 +327,11 @@ def _context(result: Result) -> triggers.Context:
     )
 
 
+def _draws_gy(result: Result, peak: Peak) -> FloatArray | None:
+    uncertainty: Uncertainty | None = result.uncertainty
+    return None if uncertainty is None else uncertainty.ratio * units.mgy_to_gy(peak.skin_dose_mgy)
+
+
 def _psd(result: Result) -> Quantity:
     """The peak skin dose as the rules see it: a lower bound where the map lacks air kerma, or where the dose of runs is
     spread over a way that is only assumed.
@@ -321,7 +351,7 @@ def _psd(result: Result) -> Quantity:
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
         note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
-        tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(lacks),
+        draws=_draws_gy(result, peak),
     )

@@ -1,7 +1,7 @@
 """How far off the peak may be: recast placements crossed with draws of the factors (docs/uncertainty.md)."""
 
-from skindose.uncertainty.display import KERMA_TOLERANCE, basis, interval_95, kerma_tolerance
-from skindose.uncertainty.outcome import Share, Uncertainty
-#from skindose.uncertainty.sample import sample
+from skindose.uncertainty.display import KERMA_TOLERANCE, interval_95, kerma_tolerance
+from skindose.uncertainty.outcome import Share, Uncertainty, basis
+from skindose.uncertainty.sample import Sampled, sample
 
-__all__ = ["KERMA_TOLERANCE", "Share", "Uncertainty", "basis", "interval_95", "kerma_tolerance"]
+__all__ = ["KERMA_TOLERANCE", "Sampled", "Share", "Uncertainty", "basis", "interval_95", "kerma_tolerance", "sample"]

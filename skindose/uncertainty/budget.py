@@ -14,12 +14,15 @@ from skindose.uncertainty.recast import Scene
 
 BACKSCATTER = 0.04  # relative standard uncertainties [physics.md]
 MEDIUM = 0.01
-# Of a perpendicular ray: the layers described; a curve measured on another machine of its kind (machines differ by 10 %).
-# A curve of the machine itself comes with its own, typically 0.05.
-DESCRIBED_TABLE, LIKE_TABLE = 0.12, 0.10
-# Of Ka,r reckoned as KAP / area: reported areas agree with KAP / Ka,r within 20 % (0.79 to 1.21 in three makers' files),
-# the fields of one procedure mostly within a factor of 2 of their median (95 % within 0.26 to 2.2 in five files).
+# Of T by whether the profile has a measured curve; one of the machine itself comes with its own, typically 0.05.
+_USUAL_TABLE = {
+    False: (0.12, "layers as described, nothing measured"),
+    True: (0.10, "measured on another machine of its kind, which differ by 10 %"),
+}
+# Of Ka,r reckoned as KAP / area: reported areas agree with KAP / Ka,r within 20 % (0.79 to 1.21 in three makers'
+# files), the fields of one procedure mostly within a factor of 2 of their median (95 % within 0.26 to 2.2 in five files).
 RECKONED = {Status.DERIVED: 0.12, Status.ASSUMED: 0.40}
+_STANDIN = "what stands in for voltage and filters, the same error in all events that lack them"
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ class Reading:
 class Source:
     """Something that changes doses by exp(z r), z standard normal, one draw for all events.
 
-    group     the line of the budget that it belongs to
+    group     the line of the budget that it belongs to, and
+    basis     what its size rests on, in words
     relative  (events,) r; of the table: per unit of ln T
     by_table  r is multiplied by ln T of the ray
     """
 
     group: str
+    basis: str
     relative: FloatArray
     by_table: bool = False
 
@@ -63,6 +68,16 @@ class Budget:
 
     readings: tuple[Reading, ...]
     sources: tuple[Source, ...]
+
+    @property
+    def display(self) -> tuple[str, str]:
+        """The line of the budget that the readings make, and what it rests on."""
+        shown = [one for one in self.readings if one.tolerance]
+        words = [f"{_percent(one.standard, one.standard)}, {one.name}" for one in self.readings if not one.tolerance]
+        if shown:
+            several = f", one error for each of {len(shown)} planes" if len(shown) > 1 else ""
+            words.append(f"uncalibrated: within {100 * KERMA_TOLERANCE:g} % of the truth, rectangular{several}")
+        return "air kerma calibration" if not shown else "air kerma display", "; ".join(words)
 
 
 def readings(events: Events, calibrations: Any) -> tuple[Reading, ...]:
@@ -88,13 +103,17 @@ def budget(scene: Scene, calibrations: Any) -> Budget:
     events, chosen = scene.events, scene.settings.corrections
     everywhere = np.ones(len(events))
     sources = [
-        *([Source("backscatter", BACKSCATTER * everywhere)] if "backscatter" in chosen else []),
-        *([Source("medium", MEDIUM * everywhere)] if "medium" in chosen else []),
+        *([_alike("backscatter", BACKSCATTER, everywhere)] if "backscatter" in chosen else []),
+        *([_alike("dose medium", MEDIUM, everywhere)] if "medium" in chosen else []),
         *(_table(scene, calibrations) if "table" in chosen else ()),
         *_reckoned(events),
         *_spectrum(scene),
     ]
     return Budget(readings(events, calibrations), tuple(one for one in sources if one.relative.any()))
+
+
+def _alike(group: str, relative: float, everywhere: FloatArray) -> Source:
+    return Source(group, f"{_percent(relative, relative)} of the factor, all events alike", relative * everywhere)
 
 
 def _table(scene: Scene, calibrations: Any) -> list[Source]:
@@ -107,29 +126,43 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
     if not dose.sum() > 0:
         return []
     typical = float((dose * log_t).sum() / dose.sum())
-    relative = np.full(len(scene.events), LIKE_TABLE if scene.events.machine.transmission else DESCRIBED_TABLE)
-    if calibrations is not None:
-        relative = np.where(np.isnan(calibrations.transmission_uncertainty), relative, calibrations.transmission_uncertainty)
-    return [Source("table", relative / -typical, by_table=True)]
+    usual, basis = _USUAL_TABLE[bool(scene.events.machine.transmission)]
+    relative = np.full(len(scene.events), usual)
+    if calibrations is not None and not np.isnan(calibrations.transmission_uncertainty).all():
+        own = calibrations.transmission_uncertainty
+        relative, basis = np.where(np.isnan(own), usual, own), "this site's measurement"
+    used = relative[scene.beams.event]
+    words = f"{_percent(used.min(), used.max())} of the transmission: {basis}; none for rays that miss the table"
+    return [Source("table and pad", words, relative / -typical, by_table=True)]
+
+
+def _percent(low: float, high: float) -> str:
+    return f"{100 * high:.2g} %" if high - low < 1e-9 else f"{100 * low:.2g} to {100 * high:.2g} %"
 
 
 def _reckoned(events: Events) -> list[Source]:
     """Air kerma that was not displayed but reckoned from KAP and an area."""
     status = events.status["air_kerma_rp_mgy"]
-    return [Source("air kerma reckoned from KAP", own * (status == kind)) for kind, own in RECKONED.items()]
+    return [
+        Source(
+            "air kerma not displayed", f"reckoned from KAP and an area: {_percent(own, own)}", own * (status == kind)
+        )
+        for kind, own in RECKONED.items()
+    ]
 
 
 def _spectrum(scene: Scene) -> list[Source]:
-    """What stands in for voltage and filters, and the tube's own filter: their effect on backscatter, table and medium."""
+    """What stands in for voltage and filters, and the tube's own filter, by their effect on the other factors."""
     events, machine = scene.events, scene.events.machine
     found = []
     for name, spread in events.spread.items():
         if name.startswith(("kvp_", "filter_")) and np.nan_to_num(spread * events.mapped).any():
             effect = _effect(scene, _with(events, name, np.nan_to_num(spread)))
-            found += [Source("beam quality not in the file", effect * own) for own in _planes(events)]
+            found += [Source("beam quality not in the file", _STANDIN, effect * own) for own in _planes(events)]
     own_mm = machine.inherent_filtration_mmal + machine.inherent_filtration_uncertainty_mmal
     other = replace(events, machine=replace(machine, inherent_filtration_mmal=own_mm))
-    return [*found, Source("the tube's own filter", _effect(scene, other))]
+    words = f"{machine.inherent_filtration_uncertainty_mmal:g} mm Al of inherent filtration"
+    return [*found, Source("tube's own filter", words, _effect(scene, other))]
 
 
 def _with(events: Events, name: str, more: FloatArray) -> Events:
@@ -137,7 +170,9 @@ def _with(events: Events, name: str, more: FloatArray) -> Events:
     if hasattr(events, name):
         return replace(events, **{name: getattr(events, name) + more})
     material = next(one for one in events.filter_other_mm if f"filter_{one.lower()}_mm" == name)
-    return replace(events, filter_other_mm={**events.filter_other_mm, material: events.filter_other_mm[material] + more})
+    return replace(
+        events, filter_other_mm={**events.filter_other_mm, material: events.filter_other_mm[material] + more}
+    )
 
 
 def _planes(events: Events) -> list[FloatArray]:

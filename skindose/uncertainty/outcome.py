@@ -52,3 +52,12 @@ class Uncertainty:
     def standard(self) -> float:
         """Standard deviation of true over shown."""
         return float(self.ratio.std())
+
+
+def basis(found: Uncertainty) -> str:
+    """On what interval and probabilities rest, for the assumptions."""
+    lines = "; ".join(f"{one.source} ({one.basis})" for one in found.shares)
+    return (
+        f"{found.placements} placements of the patient, each cast anew, crossed with {found.draws} draws of the factors, "
+        f"from what can be off: {lines}"
+    )

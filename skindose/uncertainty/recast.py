@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,7 +204,7 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
 def _placements(hits: Hits, beams: int) -> list[slice]:
     """The hits of each placement."""
     starts = hits.beam_start[::beams]
-    return [slice(*ends) for ends in zip(starts[:-1], starts[1:], strict=True)]
+    return [slice(*ends) for ends in pairwise(starts.tolist())]
 
 
 def _by_event(scene: Scene, block: _Block, factors: Factors) -> list[Recast]:

@@ -36,6 +36,15 @@ def placement_sd_mm(placement: Placement, profile_status: str) -> dict[str, floa
     return found
 
 
+def placement_words(placement: Placement, profile_status: str) -> str:
+    """These, in words."""
+    names = {"left": "sideways", "up": "height", "head": "head to foot"}
+    return ", ".join(
+        f"{names[axis]} {sd:g} mm ({placement.axes[axis].partition(':')[0]})"
+        for axis, sd in placement_sd_mm(placement, profile_status).items()
+    )
+
+
 @dataclass(frozen=True)
 class Moves:
     """Draws of everything that moves beams; row 0 is what is shown.
@@ -54,9 +63,20 @@ class Moves:
     def __len__(self) -> int:
         return len(self.patient_mm)
 
-    def without_placement(self) -> Moves:
+    def only_placement(self) -> Moves:
+        """The same with every stand-in as it is."""
+        return replace(self, standin=np.zeros_like(self.standin))
+
+    def only_standins(self) -> Moves:
         """The same with the patient where he is shown."""
         return replace(self, patient_mm=np.zeros_like(self.patient_mm), isocentre_mm=np.zeros_like(self.isocentre_mm))
+
+    def first(self, count: int) -> Moves:
+        """The shown one and `count` draws."""
+        rows = slice(count + 1)
+        return replace(
+            self, patient_mm=self.patient_mm[rows], isocentre_mm=self.isocentre_mm[rows], standin=self.standin[rows]
+        )
 
 
 def draw(placement: Placement, events: Events, count: int, seed: int) -> Moves:
