@@ -16,6 +16,7 @@ Rows = list[tuple[str, str]]
 
 _HEADLINE_LEVELS_GY = (2, 3, 5, 10)
 _MOST_REGIONS = 12
+_LIKELY = 0.05  # probability from which another region is named beside the peak's
 _MOST = 10  # events named in a line
 
 
@@ -35,6 +36,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "reaction": _reaction(facts),
         "signed": _signed(facts["trigger_set"]),
         "triggers": [_trigger(finding) for finding in sorted(facts["triggers"], key=_urgency)],
+        "budget": budget_rows(facts["peak"]),
         "totals": _totals(facts["totals"]),
         "shares": _shares(facts["totals"]),
         "placement": _placement(facts),
@@ -92,7 +94,7 @@ def _headline(facts: Facts) -> Rows:
         rows.append(("95 % interval", format_interval_mgy(*interval) if interval else "not known"))
         if peak["if_runs_stood_mgy"] is not None:
             rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
-        rows.append(("Where", words(peak["region"])))
+        rows.append(("Where", _where(peak)))
         rows += [(f"Plane {plane} alone", plane_peak(own)) for plane, own in several_planes(facts).items()]
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     if facts["peak_upper_bound_mgy"] is not None:
@@ -100,6 +102,31 @@ def _headline(facts: Facts) -> Rows:
     if facts["vendor_peak_mgy"] is not None:
         rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
     return rows
+
+
+def _where(peak: Facts) -> str:
+    """The region of the peak, how far from its place it may lie, and other regions that may hold it."""
+    text, found = words(peak["region"]), peak["uncertainty"]
+    if not found:
+        return text
+    text += f", within {three_digits(found['place_within_mm_95'])} mm (95 %)"
+    others = [row for row in found["regions"] if row["region"] != peak["region"] and row["probability"] >= _LIKELY]
+    return "; ".join([text, *(f"or {words(row['region'])} ({_percent(row['probability'])})" for row in others)])
+
+
+def budget_rows(peak: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
+    """What the peak's uncertainty is made of: source, relative standard uncertainty, share, basis; sum first."""
+    found = peak["uncertainty"] if peak else None
+    if not found:
+        return []
+    basis = f"{found['placements']} placements cast anew, crossed with {found['draws']} draws of the factors"
+    return [
+        ("all together", _percent(found["relative_standard"]), "", basis),
+        *(
+            (row["source"], _percent(row["relative_standard"]), _percent(row["share"]), row["basis"])
+            for row in found["sources"]
+        ),
+    ]
 
 
 def several_planes(facts: Mapping[str, Any]) -> Facts:

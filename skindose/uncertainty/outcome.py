@@ -49,6 +49,16 @@ class Uncertainty:
         return float(low), float(high)
 
     @property
+    def median(self) -> float:
+        """The median of true over shown."""
+        return float(np.median(self.ratio))
+
+    @property
+    def mean(self) -> float:
+        """The mean of true over shown: above 1 by 4 % for an uncalibrated display alone, since true = shown / (1 + e)."""
+        return float(self.ratio.mean())
+
+    @property
     def standard(self) -> float:
         """Standard deviation of true over shown."""
         return float(self.ratio.std())
