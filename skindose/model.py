@@ -350,7 +350,7 @@ class Hits:
     cos_incidence   cosine between the ray and the inward normal, > 0
     u_mm, v_mm      place in the field, scaled to the reference plane
     edge_mm         signed distance to the field's edge at the cell's distance, positive inside
-    coverage        share of the cell's area inside the field and not shadowed, in (0, 1]
+    coverage        share of the cell's area inside the field and not shadowed; 0 in the scatter halo
     path_mm         (hits, layers) path length through each layer of the support
     primary         lit by the primary beam (False: only in the scatter halo)
     """
