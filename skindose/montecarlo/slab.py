@@ -85,7 +85,7 @@ def point_spread(
     table = tables([(body, body.density_gcm3)])
     squares, depths = (np.ascontiguousarray(values, dtype=np.float64) for values in (radii_mm, depths_mm))
     incidence = np.array([cos_incidence, np.sqrt(max(0.0, 1.0 - cos_incidence**2))])
-    material = (table.interaction[0], table.scattering[0], table.form[0], table.kerma)
+    material = (table.interaction, table.scattering, table.form, table.kerma)
 
     def batch(number: int) -> FloatArray:
         out = np.zeros((2, 2, len(depths), len(squares)))
