@@ -53,7 +53,7 @@ MEDIA: dict[str, dict[int, float]] = {
     "soft-tissue": {1: 0.102, 6: 0.143, 7: 0.034, 8: 0.708, 11: 0.002, 15: 0.003, 16: 0.003, 17: 0.002, 19: 0.003},
     "skin": {1: 0.100, 6: 0.204, 7: 0.042, 8: 0.645, 11: 0.002, 15: 0.001, 16: 0.002, 17: 0.003, 19: 0.001},
 }
-# Name of a filter -> spekpy's material: the elements of DICOM's CID 10006 and others that makers use or have used, brass
+# Filter -> spekpy's material: the elements of DICOM's CID 10006 and others that makers use or have used, brass
 # (70 % copper, 30 % zinc), and what tube windows and housings are made of.
 FILTERS = {
     **{name: name for name in ("Al", "Cu", "Mo", "Rh", "Ag", "Nb", "Ta", "Au", "Pb", "Sn", "W", "Eu", "Gd")},

@@ -248,7 +248,11 @@ def _carry(work: Work) -> None:
             how = f"the last one before it, else the next, is taken, {within(spread, 'mm')}"
             work.notes.assume(f"{_words(column)} missing", how, event)
         for event in work.missing(column):
-            work.notes.assume(f"{_words(column)} missing", "no event of the file has it", event)
+            work.notes.assume(
+                f"{_words(column)} missing",
+                "no event of the file has it: along it the patient is placed by anatomy",
+                event,
+            )
 
 
 def _stepping(work: Work) -> None:
