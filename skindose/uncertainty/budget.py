@@ -20,7 +20,7 @@ _USUAL_TABLE = {
     True: (0.10, "measured on another machine of its kind, which differ by 10 %"),
 }
 # Of Ka,r reckoned as KAP / area: reported areas agree with KAP / Ka,r within 20 % (0.79 to 1.21 in three makers'
-# files), the fields of one procedure mostly within a factor of 2 of their median (95 % within 0.26 to 2.2 in five files).
+# files), the fields of one procedure mostly within a factor of 2 of their median (95 % within 0.26 to 2.2 in five).
 RECKONED = {Status.DERIVED: 0.12, Status.ASSUMED: 0.40}
 _STANDIN = "what stands in for voltage and filters, the same error in all events that lack them"
 
@@ -76,7 +76,7 @@ class Budget:
         words = [f"{_percent(one.standard, one.standard)}, {one.name}" for one in self.readings if not one.tolerance]
         if shown:
             several = f", one error for each of {len(shown)} planes" if len(shown) > 1 else ""
-            words.append(f"uncalibrated: within {100 * KERMA_TOLERANCE:g} % of the truth, rectangular{several}")
+            words.append(f"uncalibrated: within {_percent(KERMA_TOLERANCE, KERMA_TOLERANCE)} of the truth, rectangular{several}")
         return "air kerma calibration" if not shown else "air kerma display", "; ".join(words)
 
 
@@ -137,7 +137,8 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
 
 
 def _percent(low: float, high: float) -> str:
-    return f"{100 * high:.2g} %" if high - low < 1e-9 else f"{100 * low:.2g} to {100 * high:.2g} %"
+    text = f"{high:.1%}" if high - low < 1e-9 else f"{low:.1%} to {high:.1%}"
+    return text.replace(".0%", "%").replace("%", " %")
 
 
 def _reckoned(events: Events) -> list[Source]:

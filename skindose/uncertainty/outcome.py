@@ -55,7 +55,7 @@ class Uncertainty:
 
     @property
     def mean(self) -> float:
-        """The mean of true over shown: above 1 by 4 % for an uncalibrated display alone, since true = shown / (1 + e)."""
+        """The mean of true over shown: 1.04 for an uncalibrated display alone, since true = shown / (1 + e)."""
         return float(self.ratio.mean())
 
     @property
@@ -68,6 +68,6 @@ def basis(found: Uncertainty) -> str:
     """On what interval and probabilities rest, for the assumptions."""
     lines = "; ".join(f"{one.source} ({one.basis})" for one in found.shares)
     return (
-        f"{found.placements} placements of the patient, each cast anew, crossed with {found.draws} draws of the factors, "
-        f"from what can be off: {lines}"
+        f"{found.placements} placements of the patient, each cast anew, crossed with {found.draws} draws of the "
+        f"factors, from what can be off: {lines}"
     )

@@ -193,7 +193,7 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
     event = beams.event[hits.beam()]
     patches = []
     for part in _placements(hits, len(scene.beams)):
-        rough = np.bincount(hits.cell[part], weights=dose[part], minlength=len(shown))
+        rough = _per_cell(hits.cell[part], dose[part], len(shown))
         square += (rough - shown) ** 2
         centre = _candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
         patches.append(around(centre, scene.body))
@@ -225,6 +225,11 @@ def _rough_dose_mgy(scene: Scene, beams: Beams, hits: Hits) -> FloatArray:
     return found
 
 
+def _per_cell(cell: IntArray, dose: FloatArray, cells: int) -> FloatArray:
+    found: FloatArray = np.bincount(cell, weights=dose, minlength=cells).astype(np.float64, copy=False)
+    return found
+
+
 def _among(patches: Patches, cells: int) -> BoolArray:
     found: BoolArray = np.zeros(cells + 1, dtype=np.bool_)
     found[patches.cell] = True  # -1 is the one beyond the last
@@ -249,7 +254,7 @@ def _candidates(
     cell, dose, event = place[hits[0][rows]], hits[1][rows], hits[2][rows]
     found: dict[int, None] = {}
     for corner in corners:
-        own = np.bincount(cell, weights=dose * corner[event], minlength=len(lit) + 1)
+        own = _per_cell(cell, dose * corner[event], len(lit) + 1)
         found.update(dict.fromkeys(_highest(_smooth(_smooth(own, near), near)[1:], lit, body)))
     return np.array(list(found), dtype=np.int32)
 

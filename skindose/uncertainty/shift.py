@@ -23,7 +23,8 @@ _TABLE = {
     "table_lateral_position_mm": 2,
 }
 _PER_BEAM = tuple(one.name for one in fields(Beams) if one.name not in ("support_mm", "support"))
-_SMALLEST = 0.3  # no edge comes nearer to the field's middle than this share of its way
+_SMALLEST = 0.3  # no edge comes nearer to the field's middle than this share of its way,
+_LEAST_LEFT = 0.3  # and no focal spot by more than this share of the way to the reference plane
 
 
 def placement_sd_mm(placement: Placement, profile_status: str) -> dict[str, float]:
@@ -118,35 +119,61 @@ def moved(beams: Beams, events: Events, moves: Moves, rows: IntArray) -> Beams:
     draw_of = np.repeat(rows, len(beams))
     patient = moves.patient_mm[draw_of]
     shift = moves.isocentre_mm[draw_of] - patient
-    axis, source, reference = found.axis, found.source_mm, found.reference_distance_mm
-    field_mm, to_isocentre = found.field_mm, events.distance_source_to_isocenter_mm[found.event]
-    changed: dict[str, Any] = {}
+    to_isocentre = events.distance_source_to_isocenter_mm[found.event]
     for column, (name, spread) in enumerate(moves.spread.items()):
         by = moves.standin[draw_of, column] * spread[found.event]
         if name in _TABLE:
-            shift[:, _TABLE[name]] -= by
-        elif name == "distance":
-            by = np.maximum(by, -0.3 * reference)
-            source = source - by[:, None] * axis
-            to_isocentre, reference = to_isocentre + by, reference + by
-        elif name in ("field_u", "field_v"):
-            field_mm = _wider(field_mm, 0 if name == "field_u" else 2, by)
+            shift[:, _TABLE[name]] -= by  # where the table stands further, the isocentre lies the other way
         else:
-            around = found.v if name == "primary" else found.u
-            middle = source + to_isocentre[:, None] * axis
-            turned = _turned(np.stack([axis, found.u, found.v]), around, np.radians(by))
-            axis, changed["u"], changed["v"] = turned
-            found = replace(found, u=changed["u"], v=changed["v"])
-            source = middle - to_isocentre[:, None] * axis
-    source = source + np.einsum("bij,bi->bj", found.table_rotation, shift)
+            found = _CHANGES[name](found, by, to_isocentre)
     return replace(
         found,
-        source_mm=source,
-        axis=axis,
-        field_mm=field_mm,
-        reference_distance_mm=reference,
+        source_mm=found.source_mm + np.einsum("bij,bi->bj", found.table_rotation, shift),
         table_origin_mm=found.table_origin_mm + patient,
     )
+
+
+def _farther(beams: Beams, by_mm: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    """The focal spot farther from isocentre and reference plane."""
+    by_mm = np.maximum(by_mm, -_LEAST_LEFT * beams.reference_distance_mm)
+    return replace(
+        beams,
+        source_mm=beams.source_mm - by_mm[:, None] * beams.axis,
+        reference_distance_mm=beams.reference_distance_mm + by_mm,
+    )
+
+
+def _primary(beams: Beams, by_deg: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    return _swung(beams, beams.v, by_deg, to_isocentre_mm)
+
+
+def _secondary(beams: Beams, by_deg: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    return _swung(beams, beams.u, by_deg, to_isocentre_mm)
+
+
+def _swung(beams: Beams, about: FloatArray, by_deg: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    """The stand turned about an axis through the isocentre."""
+    out = to_isocentre_mm[:, None] * beams.axis
+    axis, u, v = _turned(np.stack([beams.axis, beams.u, beams.v]), about, np.radians(by_deg))
+    source = beams.source_mm + out - to_isocentre_mm[:, None] * axis
+    return replace(beams, axis=axis, u=u, v=v, source_mm=source)
+
+
+def _wider_u(beams: Beams, by_mm: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    return replace(beams, field_mm=_wider(beams.field_mm, 0, by_mm))
+
+
+def _wider_v(beams: Beams, by_mm: FloatArray, to_isocentre_mm: FloatArray) -> Beams:
+    return replace(beams, field_mm=_wider(beams.field_mm, 2, by_mm))
+
+
+_CHANGES = {
+    "distance": _farther,
+    "primary": _primary,
+    "secondary": _secondary,
+    "field_u": _wider_u,
+    "field_v": _wider_v,
+}
 
 
 def joined(parts: Sequence[Beams]) -> Beams:
