@@ -160,7 +160,7 @@ class Machine:
     detector_side_mm: float
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
-    calibration_factor: float = 1.0
+    anode_direction: str = ""  # where the anode lies, seen from the axis: u+, u-, v+, v-; "": no heel effect
     pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
     # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
     pivot_mm: tuple[float, ...] = (0.0,) * 6
@@ -376,7 +376,7 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * backscatter * medium * coverage
+    dose = air_kerma_rp * calibration * inverse_square * transmission * heel * backscatter * medium * coverage
     """
 
     inverse_square: FloatArray
@@ -384,6 +384,7 @@ class Factors:
     medium: FloatArray
     transmission: FloatArray
     calibration: FloatArray
+    heel: FloatArray | None = None  # 1 on the axis; None: switched off
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -497,3 +498,4 @@ class Result:
     warnings: tuple[str, ...] = ()
     excluded: Mapping[int, str] = field(default_factory=dict)  # event index -> reason
     changes: tuple[Any, ...] = ()  # changes.Change
+    calibrations: Any = None  # calibration.Calibrations

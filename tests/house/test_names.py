@@ -29,7 +29,6 @@ PURE_NUMBERS = {
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",
     "Finding.probability": "a probability",
-    "Machine.calibration_factor": "a ratio of two kermas",
     "Phantom.normal": "unit vectors",
     "Placement.rotation": "rotation matrix",
     "Beams.weight": "share of the event's kerma",
@@ -44,6 +43,7 @@ PURE_NUMBERS = {
     "Factors.medium": "a ratio",
     "Factors.transmission": "a ratio",
     "Factors.calibration": "a ratio",
+    "Factors.heel": "a ratio",
 }
 MODEL = source.PACKAGE / "model.py"
 
