@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from skindose.calibration.applied import Calibrations, Curve, uncalibrated
 
 if TYPE_CHECKING:
-    from skindose.calibration.match import Why, apply, explain, needs_hvl, without
+    from skindose.calibration.match import Why, apply, contradictions, explain, needs_hvl, without
     from skindose.calibration.record import Loaded, Record, load, load_folder, sign
-    from skindose.calibration.reported import Reported, reported
+    from skindose.calibration.container import Reported, reported
 
 __all__ = [
     "Calibrations",
@@ -22,6 +22,7 @@ __all__ = [
     "Reported",
     "Why",
     "apply",
+    "contradictions",
     "explain",
     "load",
     "load_folder",
@@ -33,9 +34,9 @@ __all__ = [
 ]
 
 _WHERE = {
-    **dict.fromkeys(("Why", "apply", "explain", "needs_hvl", "without"), "match"),
+    **dict.fromkeys(("Why", "apply", "contradictions", "explain", "needs_hvl", "without"), "match"),
     **dict.fromkeys(("Loaded", "Record", "load", "load_folder", "sign"), "record"),
-    **dict.fromkeys(("Reported", "reported"), "reported"),
+    **dict.fromkeys(("Reported", "reported"), "container"),
 }
 
 

@@ -206,3 +206,49 @@ def _warnings(told: Sequence[Why]) -> tuple[str, ...]:
             elif reason == "changed since it was signed":
                 said.append(f"Calibration record {name} does not count: it was {reason}.")
     return tuple(said)
+
+
+def contradictions(records: Sequence[Loaded]) -> tuple[tuple[str, str], ...]:
+    """(file, what) of every two entries for the same beams of one machine and day that say different things.
+
+    Ranges that only touch do not overlap: at the common edge the entry written first holds. Records whose machines are
+    named by different keys are held against each other only when a report fits both.
+    """
+    found = []
+    for index, one in enumerate(records):
+        for other in records[index:]:
+            if one.record.kind != other.record.kind or one.record.date != other.record.date:
+                continue
+            if one is not other and not _same_machine(one.record.machine, other.record.machine):
+                continue
+            name = one.record.name if one is other else f"{one.record.name} and {other.record.name}, of one date,"
+            pairs = _overlaps(one, other)
+            found += [(other.file, f"{name} contradict{'s itself' if one is other else ''}: {pair}") for pair in pairs]
+    return tuple(found)
+
+
+def _same_machine(one: Machine, other: Machine) -> bool:
+    pairs = [(getattr(one, key).strip().casefold(), getattr(other, key).strip().casefold()) for key in _MACHINE]
+    both = [a == b for a, b in pairs if a and b]
+    return bool(both) and all(both)
+
+
+def _overlaps(one: Loaded, other: Loaded) -> list[str]:
+    """Entries of two records, or of one, that overlap and differ, in words."""
+    found = []
+    for i, a in enumerate(one.record.scopes):
+        for j, b in enumerate(other.record.scopes):
+            if (one is other and j <= i) or a == b:
+                continue
+            planes = "any" in (a.plane, b.plane) or a.plane == b.plane
+            if planes and all(_meet(getattr(a, name), getattr(b, name)) for name in _RANGES):
+                found.append(f"entries {i + 1} and {j + 1} hold for the same beams")
+    return found
+
+
+def _meet(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Two ranges have more than an edge in common; None is everything."""
+    if one is None or other is None:
+        return True
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    return low < high or (low == high and (one[0] == one[1] or other[0] == other[1]))

@@ -109,7 +109,7 @@ def _what_went_in(result: Result) -> dict[str, Any]:
 
 
 def _calibration(result: Result) -> dict[str, Any]:
-    """What the displayed air kerma and the table's transmission were corrected with, and what the report itself says."""
+    """What air kerma and transmission were corrected with, and what the report itself says."""
     known = result.calibrations or uncalibrated(len(result.events))
     mapped = np.flatnonzero(result.events.mapped).tolist()
     done = sum(known.record[event] != "" for event in mapped)
