@@ -43,6 +43,8 @@ Body = Annotated[
     str | None,
     typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
 ]
+Pad = Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")]
+Records = Annotated[Path | None, typer.Option(help="folder of the site's signed records of calibration")]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="EVENTS[=NOTE]", help="events left out of the map, from 1 in time order: 3,7-9=NOTE"),
@@ -96,13 +98,9 @@ def run(
     orientation: Annotated[
         str | None, typer.Option(help="how the patient lay: hfs, hfp, hfdr, hfdl, ffs, ffp, ffdr, ffdl")
     ] = None,
-    pad: Annotated[
-        float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")
-    ] = None,
+    pad: Pad = None,
     profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
-    calibrations: Annotated[
-        Path | None, typer.Option(help="folder of the site's signed calibration records", show_default=False)
-    ] = None,
+    calibrations: Records = None,
     corrections: Annotated[
         str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
     ] = None,

@@ -181,7 +181,7 @@ class Totals:
 class Events:
     """The irradiation events in one set of units and signs, one array element per event, in time order.
 
-    Arrays have shape (events,), NaN where missing. `status` has, for each float column, an array of `Status`.
+    Arrays have shape (events,), NaN where missing; `status` has for each float column its `Status`.
     Table positions have the maker's zero taken off and DICOM's sense: longitudinal grows towards the patient's left,
     lateral towards his head, height downwards (table top below the isocentre). The field's edges stand at the
     reference plane (perpendicular to the axis at the reference point): u to the image's patient-left side, v to its
@@ -283,7 +283,6 @@ class Placement:
     """Where and how the patient lies: x_table = rotation @ x_patient + origin_mm.
 
     axes    for "left", "head", "up": how that axis was decided ("table" or "anatomy") and why
-
     Where an axis follows anatomy, it is the table's zero that is solved for: `isocentre_shift_mm` is added to the
     isocentre in the table frame, and the patient stays where he lies on the table. `centre_mm` is the middle of his
     trunk in the table frame, about which he turns if he moves in the middle of the case.
@@ -376,7 +375,7 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * heel * backscatter * medium * coverage
+    dose = air_kerma_rp * calibration * inverse_square * transmission * backscatter * medium * coverage
     """
 
     inverse_square: FloatArray
