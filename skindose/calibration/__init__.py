@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from skindose.calibration.applied import Calibrations, Curve, uncalibrated
 
 if TYPE_CHECKING:
+    from skindose.calibration.container import Reported, reported
     from skindose.calibration.match import Why, apply, contradictions, explain, needs_hvl, without
     from skindose.calibration.record import Loaded, Record, load, load_folder, sign
-    from skindose.calibration.container import Reported, reported
 
 __all__ = [
     "Calibrations",
