@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skindose import calibrate
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 triggers_app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
 app.add_typer(triggers_app, name="triggers")
+app.add_typer(calibrate.app, name="calibrate")
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -41,6 +43,8 @@ Body = Annotated[
     str | None,
     typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
 ]
+Pad = Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")]
+Records = Annotated[Path | None, typer.Option(help="folder of the site's signed records of calibration")]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="EVENTS[=NOTE]", help="events left out of the map, from 1 in time order: 3,7-9=NOTE"),
@@ -94,10 +98,9 @@ def run(
     orientation: Annotated[
         str | None, typer.Option(help="how the patient lay: hfs, hfp, hfdr, hfdl, ffs, ffp, ffdr, ffdl")
     ] = None,
-    pad: Annotated[
-        float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")
-    ] = None,
+    pad: Pad = None,
     profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    calibrations: Records = None,
     corrections: Annotated[
         str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
     ] = None,
@@ -128,6 +131,7 @@ def run(
         "orientation": orientation,
         "pad_mm": pad,
         "profile": profile,
+        "calibration_folder": calibrations,
         "corrections": _corrections(corrections),
         "medium": medium,
         "triggers": triggers,
