@@ -46,7 +46,7 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Fac
         medium=into,
         transmission=through,
         calibration=np.full(len(hits.cell), calibrated),
-        assumptions=found.assumptions + _assumptions(events, settings),
+        assumptions=_assumptions(events, settings),
         warnings=found.warnings,
     )
 

@@ -118,7 +118,8 @@ def _polynomial(nodes: FloatArray, values: FloatArray) -> FloatArray:
 def _small_field_shape(beams: Quality) -> FloatArray:
     """(beams, sides below 5 cm) the share of the backscatter at 5 cm that a smaller field gives; 0 without a field."""
     small = SIDES_CM[SIDES_CM < SMALLEST_CM]
-    excess = np.maximum(folded(beams, np.append(small, SMALLEST_CM)) - 1, 0.0)
+    excess = folded(beams, np.append(small, SMALLEST_CM))
+    excess = np.maximum(excess - excess[:, :1], 0.0)  # the first side is 0
     shape: FloatArray = excess[:, :-1] / excess[:, -1:]
     return shape
 
