@@ -20,6 +20,7 @@ from skindose.model import FloatArray
 from skindose.units import mm_to_cm
 
 ANODE_DEG = 11.0  # where the caller has none
+KVP_RANGE_KV = (40.0, 150.0)  # the table's voltages go beyond, so that its ends do not bend the interpolation
 AL_RANGE_MM = (1.0, 25.0)  # total aluminium for which the table's lowest energy (6 keV) does not matter
 CU_RANGE_MM = (0.0, 3.0)
 OTHER_RANGE_MM = (0.0, 3.0)  # of metals; no beam is filtered with more
@@ -30,7 +31,7 @@ LIGHT = {"Be": 50.0, "C": 50.0, "PMMA": 50.0, "polycarbonate": 50.0, "glass": 10
 class Tables:
     """The arrays of `data/beams.npz`; energies last.
 
-    energy_kev    (energies,)
+    energy_kev    (energies,) middles of the bins, of 0.5 keV and parted at the filters' absorption edges
     kvp_kv        (voltages,)
     anode_deg     (angles,)
     kerma_rho     (energies,) spekpy's mass energy-absorption coefficient of air, cm2/g; weighs fluence as air kerma
@@ -113,7 +114,7 @@ def quality(
     filters = {"Al": al_mm, "Cu": cu_mm, **(other_mm or {})}
     _known(filters)
     columns = np.broadcast_arrays(*(np.atleast_1d(values) for values in (kvp_kv, *filters.values())))
-    low, high = zip((tables().kvp_kv[0], tables().kvp_kv[-1]), *map(range_mm, filters), strict=True)
+    low, high = zip(KVP_RANGE_KV, *map(range_mm, filters), strict=True)
     distinct, which = np.unique(np.clip(np.stack(columns, axis=1), low, high), axis=0, return_inverse=True)
     kvp, cu = distinct[:, 0], distinct[:, 2]
     kerma = _filtered(_kerma(kvp, anode_deg), filters, distinct[:, 1:])
@@ -143,8 +144,7 @@ def outside(
     kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, other_mm: Mapping[str, FloatArray] | None = None
 ) -> int:
     """How many beams lie outside the table and are computed at its edge."""
-    kvp = tables().kvp_kv
-    ranges = [(kvp_kv, (kvp[0], kvp[-1])), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM)]
+    ranges = [(kvp_kv, KVP_RANGE_KV), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM)]
     ranges += [(values, range_mm(material)) for material, values in (other_mm or {}).items()]
     return int(np.any([(values < low) | (values > high) for values, (low, high) in ranges], axis=0).sum())
 

@@ -15,12 +15,13 @@ table or a part of it, and for his own table give back his numbers.             
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skindose.calibration import Calibrations, Curve
 from skindose.errors import SettingsError
-from skindose.model import FloatArray, IntArray, Layer, Machine
+from skindose.model import BoolArray, FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm2_to_m2, mm_to_cm
@@ -34,6 +35,10 @@ LARGEST_MM2 = 58_000.0  # and his field factor up to here
 COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offset)
 # DeLorenzo's perpendicular transmission at 80 kV, 0.2 mm Cu: at 100 cm2, where his angles start, and of a narrow beam.
 BROAD_T, NARROW_T = 0.8026, 0.7774
+# Relative standard uncertainty of T: of a curve that another machine of the make was measured with (machines differ by
+# 10 %), and of nominal layers (physics.md: 12 % modelled).
+ANOTHER_MACHINES, DESCRIBED = 0.10, 0.12
+_SAME_PAD_MM = 0.5
 _PREFIX = "transmission_"  # of the measured curves' data files
 _STEPS = 256  # of the two functions' look-up tables
 
@@ -44,16 +49,16 @@ class Support:
 
     log_t0          (events,) ln of the transmission of a perpendicular ray through all layers
     per_mm          (events, layers) share of that loss per mm of path in each layer
-    measured        log_t0 is a measured curve's, else the described layers' for a narrow beam
+    broad           (events,) log_t0 holds forward scatter that cannot be taken apart, else it is a narrow beam's
     """
 
     log_t0: FloatArray
     per_mm: FloatArray
-    measured: bool
+    broad: BoolArray
 
 
-def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Support:
-    """The support for each event.
+def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: Calibrations | None = None) -> Support:
+    """The support for each event: the site's own curve where it has one, else the profile's, else its layers.
 
     raises   SettingsError for a material or a measured curve that is not there
     """
@@ -61,10 +66,44 @@ def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Supp
     thickness = np.array([layer.thickness_mm for layer in layers])
     mean = beams.kerma @ mu.T
     per_mm = mean / np.maximum(mean @ thickness, 1e-12)[:, None]
-    curve = machine.transmission
-    if curve:
-        return Support(np.log(measured(curve, beams.kvp_kv, beams.cu_mm)), per_mm, True)
-    return Support(np.log(beams.kerma @ np.exp(-(thickness @ mu))), per_mm, False)
+    described = np.log(beams.kerma @ np.exp(-(thickness @ mu)))
+    log_t0, broad = described, np.zeros(len(described), dtype=np.bool_)
+    if machine.transmission:
+        log_t0 = _with_pad(_shipped(machine.transmission, machine), beams, described, (machine, layers))
+        broad = ~broad
+    for index, curve in enumerate(known.curves if known else ()):
+        own = known.curve == index if known else broad
+        narrow = _with_pad(curve, beams, described, (machine, layers)) / (1 - forward_scatter(curve.scatter_side_mm))
+        log_t0, broad = np.where(own, narrow, log_t0), broad & ~own
+    return Support(log_t0, per_mm, broad)
+
+
+def _with_pad(
+    curve: Curve, beams: Quality, described: FloatArray, whose: tuple[Machine, tuple[Layer, ...]]
+) -> FloatArray:
+    """(events,) ln T of a measured curve with the pad that is there instead of the measured one.
+
+    ln T = ln T_curve x ln T_described / ln T_described(pad of the curve): the description may be off as a whole, but
+    what it says of the pad's share holds.
+
+    described   (events,) ln T of the layers that are there
+    whose       the machine and those layers
+    """
+    measured_log = np.log(at(curve, beams.kvp_kv, beams.cu_mm))
+    machine, layers = whose
+    if abs(sum(layer.thickness_mm for layer in layers if is_pad(layer)) - curve.pad_mm) < _SAME_PAD_MM:
+        return measured_log
+    pad = next(filter(is_pad, (*layers, *machine.support)), Layer("pad", "polyurethane", 0.0, 0.0, 0.0, 0.0))
+    then = (*(layer for layer in layers if not is_pad(layer)), replace(pad, thickness_mm=curve.pad_mm))
+    depth = np.array([layer.thickness_mm for layer in then])
+    mu = np.stack([_mu_per_mm(layer, machine) for layer in then])
+    found: FloatArray = measured_log * described / np.log(beams.kerma @ np.exp(-(depth @ mu)))
+    return found
+
+
+def is_pad(layer: Layer) -> bool:
+    """The layer lies on the table top."""
+    return layer.name == "pad"
 
 
 def _mu_per_mm(layer: Layer, machine: Machine) -> FloatArray:
@@ -91,17 +130,26 @@ def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
     curve    the data file is transmission_CURVE.csv
     raises   SettingsError when there is no such file
     """
+    return at(_shipped(curve), kvp_kv, cu_mm)
+
+
+def _shipped(curve: str, machine: Machine | None = None) -> Curve:
+    """A curve of the product, taken with the pad that the profile describes."""
     if curve not in curves():
         raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(curves())}.")
     name = f"{_PREFIX}{curve}.csv"
     header = data.read_bytes(name).decode("utf-8").split("\n", 1)[0].split(",")
     copper = np.array([float(column.removeprefix("cu")) for column in header[1:]])
     grid = data.read_grid(name)
-    at_kvp = np.stack([np.interp(kvp_kv, grid[:, 0], column) for column in grid[:, 1:].T], axis=1)
-    place = np.log(cu_mm + COPPER_OFFSET_MM)
-    return np.array(
-        [np.interp(x, np.log(copper + COPPER_OFFSET_MM), row) for x, row in zip(place, at_kvp, strict=True)]
-    )
+    pad_mm = sum(layer.thickness_mm for layer in machine.support if is_pad(layer)) if machine else 0.0
+    return Curve(grid[:, 0], copper, grid[:, 1:], pad_mm, 0.0)
+
+
+def at(curve: Curve, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
+    """Transmission of a curve, linear in the voltage and in ln(copper + 0.05 mm); outside it its edge."""
+    at_kvp = np.stack([np.interp(kvp_kv, curve.kvp_kv, column) for column in curve.transmission.T], axis=1)
+    place, nodes = np.log(cu_mm + COPPER_OFFSET_MM), np.log(curve.cu_mm + COPPER_OFFSET_MM)
+    return np.array([np.interp(x, nodes, row) for x, row in zip(place, at_kvp, strict=True)])
 
 
 def obliquity(cosine: FloatArray, broad: bool) -> FloatArray:
@@ -121,14 +169,14 @@ def obliquity(cosine: FloatArray, broad: bool) -> FloatArray:
     return found
 
 
-def forward_scatter(side_mm: FloatArray) -> FloatArray:
+def forward_scatter(side_mm: FloatArray | float) -> FloatArray:
     """phi: the share of a narrow beam's loss that forward scatter returns to a field of this side at the skin.
 
         phi = -ln F / ln T_ref,  F = (-12.47 A^2 + 1.7081 A + 0.4890) / 0.4890                    [DeLorenzo2018]
 
     A is the field's area in m2, at most 0.058.
     """
-    area = mm2_to_m2(np.minimum(side_mm**2, LARGEST_MM2))
+    area = mm2_to_m2(np.minimum(np.asarray(side_mm) ** 2, LARGEST_MM2))
     found: FloatArray = -np.log((-12.47 * area**2 + 1.7081 * area + 0.4890) / 0.4890) / np.log(NARROW_T)
     return found
 
@@ -148,9 +196,9 @@ def transmission(
     side_mm    (hits,) equivalent square side of the field at the skin
     returns    (hits,) in (0, 1]; 1 where the ray misses the support
     """
-    left = _lookup(_OBLIQUITY[stack.measured], cosine)
-    if not stack.measured:
-        left -= _lookup(_FORWARD, side_mm / LARGEST_MM2**0.5) * cosine
+    narrow, broad = (_lookup(_OBLIQUITY[kind], cosine) for kind in (False, True))
+    narrow -= _lookup(_FORWARD, side_mm / LARGEST_MM2**0.5) * cosine
+    left = np.where(stack.broad[event], broad, narrow)
     loss = np.einsum("hl,hl->h", path_mm, (stack.log_t0[:, None] * stack.per_mm)[event])
     found: FloatArray = np.exp(loss * left)
     return found
@@ -165,17 +213,40 @@ def _lookup(values: FloatArray, place: FloatArray) -> FloatArray:
     return found
 
 
-def assumption(machine: Machine) -> str:
-    """What the result says of the transmission."""
+def standard_uncertainty(machine: Machine, events: int, known: Calibrations | None = None) -> FloatArray:
+    """(events,) relative standard uncertainty of a perpendicular ray's T.
+
+    That of the machine's own curve, else 10 % for a curve of another machine, 12 % for described layers, 0 without.
+    """
+    usual = 0.0 if not machine.has_table else ANOTHER_MACHINES if machine.transmission else DESCRIBED
+    found = np.full(events, usual)
+    return found if known is None else np.where(known.curve >= 0, known.transmission_uncertainty, found)
+
+
+def assumption(machine: Machine, known: Calibrations, used: BoolArray) -> tuple[str, ...]:
+    """What the result says of the transmission.
+
+    used   (events,) events with a beam
+    """
     if not machine.has_table:
-        return "No patient support is known: beams are not weakened."
+        return ("No patient support is known: beams are not weakened.",)
+    names = [name for name, lit in zip(known.transmission_record, used, strict=True) if lit]
+    own = tuple(
+        f"Table and pad: transmission measured on this machine (calibration record {name}, {names.count(name)} of "
+        f"{len(names)} events); oblique rays after DeLorenzo 2018."
+        for name in dict.fromkeys(filter(None, names))
+    )
+    if all(names):
+        return own
     if machine.transmission:
         return (
+            *own,
             f"Table and pad: perpendicular transmission measured on such a machine ({machine.transmission}), not on "
-            "this one (machines differ by 10 % and more); oblique rays after DeLorenzo 2018."
+            "this one (machines differ by 10 % and more); oblique rays after DeLorenzo 2018.",
         )
     layers = ", ".join(f"{layer.thickness_mm:g} mm {layer.material}" for layer in machine.support)
     return (
+        *own,
         f"Table and pad: computed for described layers ({layers}) of nominal density, no measurement of this machine; "
-        "forward scatter and oblique rays after DeLorenzo 2018."
+        "forward scatter and oblique rays after DeLorenzo 2018.",
     )

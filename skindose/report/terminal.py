@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
-from skindose.report.wording import budget_rows, plane_peak, several_planes
+from skindose.report.wording import budget_rows, calibration_words, plane_peak, several_planes
 from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, s_to_min
 
@@ -119,6 +119,7 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
         "KAP on the body": _or_none(totals["kap_on_patient_fraction"], "{:.1%}".format),
         "Machine": " ".join(filter(None, (summary["device"]["manufacturer"], summary["device"]["model"]))) or None,
         "Profile": f"{profile['name']} ({profile['status']})",
+        "Calibration": calibration_words(summary["calibration"]),
         "Phantom": f"{summary['phantom']['name']}, dose to {summary['dose_medium']}",
     }
     for key, value in rows.items():

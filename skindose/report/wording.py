@@ -376,5 +376,30 @@ def _provenance(facts: Facts) -> Rows:
         *files,
         ("X-ray system", _joined((device["manufacturer"], device["model"], device["software"]))),
         ("Machine profile", f"{facts['profile']['name']}, {facts['profile']['status']}"),
+        ("Calibration", calibration_words(facts["calibration"])),
         ("Program", f"{software['name']} {software['version']}, schema {facts['schema_version']}"),
     ]
+
+
+def calibration_words(facts: Facts) -> str:
+    """The result's calibration block in one line: what was applied, then what the report itself says."""
+    said = [facts["status"]]
+    for record in facts["records"]:
+        factors = " to ".join(f"{value:.4g}" for value in dict.fromkeys(record["factor"] or ()))
+        what = f"x {factors}" if factors else "transmission of table and pad"
+        uncertainty = f"{record['standard_uncertainty']:.1%}".replace("%", " %")
+        said.append(f"{what} (u = {uncertainty}) by record {record['record']} in {len(record['events'])} events")
+    for own in facts["reported"]:
+        said.append(f"not applied: the report's own {_own_calibration(own)}")
+    return "; ".join(dict.fromkeys(said))
+
+
+def _own_calibration(own: Facts) -> str:
+    """One Calibration container of the report, in words."""
+    parts = (
+        "no factor" if own["factor"] is None else f"factor {own['factor']:g}",
+        None if own["uncertainty_percent"] is None else f"+-{own['uncertainty_percent']:g} %",
+        None if own["date"] is None else f"of {own['date']}",
+        None if own["responsible"] is None else f"by {own['responsible']}",
+    )
+    return " ".join(part for part in parts if part)

@@ -73,10 +73,10 @@ class Budget:
     def display(self) -> tuple[str, str]:
         """The line of the budget that the readings make, and what it rests on."""
         shown = [one for one in self.readings if one.tolerance]
-        words = [f"{_percent(one.standard, one.standard)}, {one.name}" for one in self.readings if not one.tolerance]
+        words = [f"{_percent(one.standard)}, {one.name}" for one in self.readings if not one.tolerance]
         if shown:
             several = f", one error for each of {len(shown)} planes" if len(shown) > 1 else ""
-            words.append(f"uncalibrated: within {_percent(KERMA_TOLERANCE, KERMA_TOLERANCE)} of the truth, rectangular{several}")
+            words.append(f"uncalibrated: within {_percent(KERMA_TOLERANCE)} of the truth, rectangular{several}")
         return "air kerma calibration" if not shown else "air kerma display", "; ".join(words)
 
 
@@ -113,7 +113,7 @@ def budget(scene: Scene, calibrations: Any) -> Budget:
 
 
 def _alike(group: str, relative: float, everywhere: FloatArray) -> Source:
-    return Source(group, f"{_percent(relative, relative)} of the factor, all events alike", relative * everywhere)
+    return Source(group, f"{_percent(relative)} of the factor, all events alike", relative * everywhere)
 
 
 def _table(scene: Scene, calibrations: Any) -> list[Source]:
@@ -128,7 +128,7 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
     typical = float((dose * log_t).sum() / dose.sum())
     usual, basis = _USUAL_TABLE[bool(scene.events.machine.transmission)]
     relative = np.full(len(scene.events), usual)
-    if calibrations is not None and not np.isnan(calibrations.transmission_uncertainty).all():
+    if calibrations is not None and any(calibrations.transmission_record):
         own = calibrations.transmission_uncertainty
         relative, basis = np.where(np.isnan(own), usual, own), "this site's measurement"
     used = relative[scene.beams.event]
@@ -136,8 +136,8 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
     return [Source("table and pad", words, relative / -typical, by_table=True)]
 
 
-def _percent(low: float, high: float) -> str:
-    text = f"{high:.1%}" if high - low < 1e-9 else f"{low:.1%} to {high:.1%}"
+def _percent(low: float, high: float | None = None) -> str:
+    text = f"{low:.1%}" if high is None or high - low < 1e-9 else f"{low:.1%} to {high:.1%}"
     return text.replace(".0%", "%").replace("%", " %")
 
 
@@ -145,9 +145,7 @@ def _reckoned(events: Events) -> list[Source]:
     """Air kerma that was not displayed but reckoned from KAP and an area."""
     status = events.status["air_kerma_rp_mgy"]
     return [
-        Source(
-            "air kerma not displayed", f"reckoned from KAP and an area: {_percent(own, own)}", own * (status == kind)
-        )
+        Source("air kerma not displayed", f"reckoned from KAP and an area: {_percent(own)}", own * (status == kind))
         for kind, own in RECKONED.items()
     ]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skindose.config import Settings
-from skindose.model import Beams, Events, FloatArray, IntArray, Peak, Phantom, Placement
+from skindose.model import FloatArray, IntArray, Peak, Phantom, Placement, Result
 from skindose.uncertainty import draws as drawn
 from skindose.uncertainty import shift
 from skindose.uncertainty.budget import Budget, budget
-from skindose.uncertainty.outcome import Share, Uncertainty
+from skindose.uncertainty.outcome import Share, Uncertainty, basis
 from skindose.uncertainty.recast import Recast, Recasts, Scene, recasts, scene
 
 PLACEMENTS = 64
@@ -20,20 +21,46 @@ _FEW = 16  # placements of which it is told apart what moves the beams, where mo
 _RARE = 0.01  # regions less probable than this are not named
 
 
-def sample(
-    events: Events, beams: Beams, placement: Placement, body: Phantom, settings: Settings, peak: Peak, **known: Any
-) -> Sampled | None:
-    """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body.
+def with_uncertainty(result: Result, **physics: Any) -> Result:
+    """A mapped result with its peak's uncertainty and interval, and the uncertainty of each cell's dose.
 
-    peak    the one that is shown
-    known   what else `physics.factors` takes; of it `calibrations` makes the air kerma's uncertainty
+    physics   what `physics.factors` takes beside the calibrations
     """
-    shown = scene(events, beams, body, settings, known)
-    own = budget(shown, known.get("calibrations"))
-    moves = shift.draw(placement, events, PLACEMENTS, settings.seed)
+    dosemap = result.dosemap
+    found = None if dosemap is None or dosemap.peak is None else sample(result, dosemap.peak, physics)
+    if found is None or dosemap is None or dosemap.peak is None:
+        return result
+    low, high = found.uncertainty.interval
+    shown = dosemap.peak.skin_dose_mgy
+    return replace(
+        result,
+        uncertainty=found.uncertainty,
+        peak_interval_mgy=(low * shown, high * shown),
+        dosemap=replace(dosemap, uncertainty_mgy=found.per_cell_mgy(dosemap.dose_mgy)),
+        assumptions=(*result.assumptions, f"Interval and probabilities: {basis(found.uncertainty)}."),
+    )
+
+
+def up_to_mgy(result: Result, most_mgy: float) -> tuple[float, float] | None:
+    """The interval of a peak that is a lower bound: from its own lower end to the upper end of the most it can be."""
+    found: Uncertainty | None = result.uncertainty
+    if result.peak_interval_mgy is None or found is None:
+        return None
+    return result.peak_interval_mgy[0], most_mgy * found.interval[1]
+
+
+def sample(result: Result, peak: Peak, physics: Mapping[str, Any]) -> Sampled | None:
+    """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body."""
+    beams, placement, body, seed = result.beams, result.placement, result.phantom, result.settings.seed
+    if beams is None or placement is None:
+        return None
+    known = {**physics, "calibrations": result.calibrations}
+    shown = scene(result.events, beams, body, result.settings, known)
+    own = budget(shown, result.calibrations)
+    moves = shift.draw(placement, result.events, PLACEMENTS, seed)
     corners = drawn.corners(own, shown)
     cast = recasts(shown, moves, corners)
-    factors = drawn.draw(own, DRAWS, settings.seed + 1)
+    factors = drawn.draw(own, DRAWS, seed + 1)
     reference = float(drawn.peaks(cast.places[0], own, factors.only(False, ())).dose_mgy[0])
     if not reference > 0:
         return None

@@ -30,7 +30,6 @@ PURE_NUMBERS = {
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",
     "Finding.probability": "a probability",
-    "Machine.calibration_factor": "a ratio of two kermas",
     "Events.spread": "in the unit of its column",
     "Phantom.normal": "unit vectors",
     "Placement.rotation": "rotation matrix",
@@ -46,6 +45,7 @@ PURE_NUMBERS = {
     "Factors.medium": "a ratio",
     "Factors.transmission": "a ratio",
     "Factors.calibration": "a ratio",
+    "Factors.heel": "a ratio",
 }
 MODEL = source.PACKAGE / "model.py"
 
