@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from skindose.report.budget import budget_rows
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
-from skindose.report.wording import budget_rows, calibration_words, plane_peak, several_planes
+from skindose.report.wording import calibration_words, plane_peak, several_planes
 from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, s_to_min
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from skindose.quantities import contradiction
+from skindose.report.budget import budget_rows, where
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
@@ -16,7 +17,6 @@ Rows = list[tuple[str, str]]
 
 _HEADLINE_LEVELS_GY = (2, 3, 5, 10)
 _MOST_REGIONS = 12
-_LIKELY = 0.05  # probability from which another region is named beside the peak's
 _MOST = 10  # events named in a line
 
 
@@ -94,7 +94,7 @@ def _headline(facts: Facts) -> Rows:
         rows.append(("95 % interval", format_interval_mgy(*interval) if interval else "not known"))
         if peak["if_runs_stood_mgy"] is not None:
             rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
-        rows.append(("Where", _where(peak)))
+        rows.append(("Where", where(peak)))
         rows += [(f"Plane {plane} alone", plane_peak(own)) for plane, own in several_planes(facts).items()]
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     if facts["peak_upper_bound_mgy"] is not None:
@@ -102,31 +102,6 @@ def _headline(facts: Facts) -> Rows:
     if facts["vendor_peak_mgy"] is not None:
         rows.append(("Maker's estimate", f"{format_dose_mgy(facts['vendor_peak_mgy'])} (from the file)"))
     return rows
-
-
-def _where(peak: Facts) -> str:
-    """The region of the peak, how far from its place it may lie, and other regions that may hold it."""
-    text, found = words(peak["region"]), peak["uncertainty"]
-    if not found:
-        return text
-    text += f", within {three_digits(found['place_within_mm_95'])} mm (95 %)"
-    others = [row for row in found["regions"] if row["region"] != peak["region"] and row["probability"] >= _LIKELY]
-    return "; ".join([text, *(f"or {words(row['region'])} ({_percent(row['probability'])})" for row in others)])
-
-
-def budget_rows(peak: Mapping[str, Any] | None) -> list[tuple[str, str, str, str]]:
-    """What the peak's uncertainty is made of: source, relative standard uncertainty, share, basis; sum first."""
-    found = peak["uncertainty"] if peak else None
-    if not found:
-        return []
-    basis = f"{found['placements']} placements cast anew, crossed with {found['draws']} draws of the factors"
-    return [
-        ("all together", _percent(found["relative_standard"]), "", basis),
-        *(
-            (row["source"], _percent(row["relative_standard"]), _percent(row["share"]), row["basis"])
-            for row in found["sources"]
-        ),
-    ]
 
 
 def several_planes(facts: Mapping[str, Any]) -> Facts:
@@ -218,7 +193,7 @@ def _trigger(finding: Facts) -> dict[str, Any]:
         "remarks": [text for text in (finding["reason"], finding["note"]) if text],
         "value": _value(finding["value"], finding["unit"]),
         "level": _value(finding["level"], finding["unit"]),
-        "probability": NO_VALUE if chance is None else _percent(chance),
+        "probability": NO_VALUE if chance is None else percent(chance),
         "rule": finding["rule"],
         "source": _joined((kind, finding["source"], finding["provenance"] and words(finding["provenance"])), "; ", ""),
         "follows": (finding["what_follows"] or "") if finding["fired"] else "",
@@ -232,16 +207,6 @@ def _state(finding: Facts) -> str:
         return "not reached"
     steps = finding["steps"]
     return f"▲ exceeded, +{steps} step{'s' if steps > 1 else ''}" if steps else "▲ exceeded"
-
-
-def _percent(share: float) -> str:
-    """A probability in whole percent; certain only where it is."""
-    if 0 < share < 0.01 or 0.99 < share < 1:
-        return "< 1 %" if share < 0.5 else "> 99 %"
-    return f"{100 * share:.0f} %"
-
-
-# --- Totals
 
 
 def _totals(totals: Facts) -> list[dict[str, str]]:
