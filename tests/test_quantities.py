@@ -203,7 +203,7 @@ def test_air_kerma_that_was_reckoned_makes_the_interval_wider():
     reckoned = computed(area, {**area, "air_kerma_rp_mgy": None, "started": "20260101090000"}, with_totals=False)
     close(reckoned.events.air_kerma_rp_mgy, [100.0, 100.0], rtol=1e-6, because="KAP / area, six digits in the file")
     by_source = {one.source: one.standard for one in reckoned.uncertainty.shares}
-    close(by_source["air kerma not displayed"], 0.06, rtol=0.02, because="12 % of half of the kerma, drawn log-normally")
+    close(by_source["air kerma not displayed"], 0.06, rtol=0.02, because="12 % of half of the kerma, log-normal")
     assert "air kerma not displayed" not in {one.source for one in told.uncertainty.shares}
     assert reckoned.uncertainty.standard > told.uncertainty.standard
     assert any("reckoned from KAP and an area: 12 %" in text for text in reckoned.assumptions)

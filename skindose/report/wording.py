@@ -7,7 +7,15 @@ from typing import Any
 
 from skindose.quantities import contradiction
 from skindose.report.budget import budget_rows, where
-from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
+from skindose.report.scene import (
+    NO_VALUE,
+    format_dose_mgy,
+    format_interval_mgy,
+    format_quantity,
+    percent,
+    three_digits,
+    words,
+)
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, mgy_to_gy, s_to_min
