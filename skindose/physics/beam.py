@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skindose.model import BoolArray, Events, FloatArray
-from skindose.physics import backscatter, quality
+from skindose.physics import quality
 from skindose.physics.quality import Quality
 
 FALLBACK_KVP_KV = 80.0
@@ -43,7 +43,7 @@ def of_events(events: Events, used: BoolArray) -> Found:
         *_note(events.filter_al_mm, al, used, "added aluminium (mm)"),
         *_note(events.filter_cu_mm, cu, used, "added copper (mm)"),
     )
-    return Found(found, notes, _warnings(found.take(used), quality.outside(kvp[used], total_al[used], cu[used])))
+    return Found(found, notes, _warnings(quality.outside(kvp[used], total_al[used], cu[used])))
 
 
 def _filled(values: FloatArray, fallback: float) -> FloatArray:
@@ -62,10 +62,7 @@ def _note(given: FloatArray, filled: FloatArray, used: BoolArray, what: str) -> 
     return (f"Beam quality: {what} is missing in {count} events and taken as {filled[missing][0]:g}: {whence}.",)
 
 
-def _warnings(found: Quality, off_table: int) -> tuple[str, ...]:
-    notes: list[str] = []
-    if off_table:
-        notes.append(f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.")
-    if count := backscatter.outside(found):
-        notes.append(f"{count} events have a beam outside the backscatter data (50 to 150 kV) and use its edge.")
-    return tuple(notes)
+def _warnings(off_table: int) -> tuple[str, ...]:
+    if not off_table:
+        return ()
+    return (f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.",)
