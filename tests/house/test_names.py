@@ -25,6 +25,7 @@ PURE_NUMBERS = {
     "Quantity.value": "unit in Quantity.unit",
     "Quantity.at_most": "unit in Quantity.unit",
     "Quantity.tolerance": "relative",
+    "Quantity.draws": "unit in Quantity.unit",
     "DoseMap.on_body": "share of the field",
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",
