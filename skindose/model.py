@@ -373,11 +373,11 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * backscatter * medium * coverage
+    dose = air_kerma_rp * calibration * inverse_square * transmission * medium * (coverage + scatter)
     """
 
     inverse_square: FloatArray
-    backscatter: FloatArray
+    scatter: FloatArray  # the patient's, over the primary's free in air: B - 1 where the primary covers the cell
     medium: FloatArray
     transmission: FloatArray
     calibration: FloatArray

@@ -41,7 +41,7 @@ PURE_NUMBERS = {
     "Hits.cos_incidence": "a cosine",
     "Hits.coverage": "share of the cell",
     "Factors.inverse_square": "a ratio",
-    "Factors.backscatter": "a ratio",
+    "Factors.scatter": "a ratio",
     "Factors.medium": "a ratio",
     "Factors.transmission": "a ratio",
     "Factors.calibration": "a ratio",
