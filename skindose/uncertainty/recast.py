@@ -137,7 +137,8 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
 
     size = max(1, _BLOCK // (len(scene.body.area_mm2) * max(1, len(scene.beams))))
     count = max(2, -(-len(moves) // size))
-    blocks = np.array_split(np.arange(1, len(moves), dtype=np.int32), count)
+    rows = np.arange(1, len(moves), dtype=np.int32)
+    blocks = [block for block in np.array_split(rows, count) if len(block)]
     first = _block(scene, moves, corners, np.zeros(1, dtype=np.int32), np.zeros(len(scene.body.area_mm2)))
     rough = np.sqrt(first.square)
 

@@ -187,7 +187,7 @@ def report(shots, errors, number):
                 kap_gycm2=shown / 1000.0 * (shot.side / 10.0) ** 2,
                 event_type="stationary acquisition",
                 plane=shot.plane,
-                started=f"202601010800{count:02d}",
+                started=f"2026010108{count // 60:02d}{count % 60:02d}",
                 target_region=HEART,
                 filters_mm=(("copper", shot.copper),),
                 positioner_primary_angle_deg=shot.primary,
