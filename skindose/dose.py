@@ -18,23 +18,25 @@ DISPLAY_STANDARD_UNCERTAINTY = float(np.sqrt(1 / (0.65 * 1.35) - (np.log(1.35 / 
 _SEEDS = 64
 
 
-def dose_map(parts: Iterable[tuple[Beams, Hits, Factors]], phantom: Phantom) -> DoseMap:
+def dose_map(parts: Iterable[tuple[Beams, Hits, Factors]], phantom: Phantom, keep_halo: bool = True) -> DoseMap:
     """Dose per cell: the air kerma of each hit's beam times its factors, of primary and scatter.
 
     The uncertainty is that of the displayed air kerma alone, the same for every event of a machine, hence additive.
 
-    parts   the procedure's beams in their order, in blocks: of each only cell and dose of the hits are kept, the dose
-            in 4 bytes, for it says who made the sum, which is added in full
+    parts       the procedure's beams in their order, in blocks: of each only cell and dose of the hits are kept, the
+                dose in 4 bytes, for it says who made the sum, which is added in full
+    keep_halo   keep also the hits outside the primary beam, which are ten times as many and add a few per cent
     """
     dose_mgy: FloatArray = np.zeros(len(phantom.area_mm2))
     kept: dict[str, list[NDArray[Any]]] = {name: [] for name in ("count", "cell", "dose", "on_body", "nearest")}
     for beams, hits, factors in parts:
         added = hit_dose_mgy(beams, hits, factors)
         dose_mgy += np.bincount(hits.cell, weights=added, minlength=len(dose_mgy))
+        rows: Any = slice(None) if keep_halo else hits.primary
         own: tuple[NDArray[Any], ...] = (
-            np.diff(hits.beam_start),
-            hits.cell,
-            added.astype(np.float32),
+            np.bincount(hits.beam()[rows], minlength=len(beams)),
+            hits.cell[rows],
+            added[rows].astype(np.float32),
             on_body_fraction(beams, hits, phantom),
             _nearest_mm(hits),
         )
@@ -62,12 +64,12 @@ def hit_dose_mgy(beams: Beams, hits: Hits, factors: Factors) -> FloatArray:
 
 
 def _nearest_mm(hits: Hits) -> FloatArray:
-    """(beams,) least distance of a hit from the focal spot; infinite where there is none."""
-    lit = np.flatnonzero(np.diff(hits.beam_start))
+    """(beams,) least distance of lit skin from the focal spot; infinite where there is none."""
+    hit = np.flatnonzero(np.diff(hits.beam_start))
     nearest: FloatArray = np.full(len(hits.beam_start) - 1, np.inf)
-    if len(lit):
-        distance = np.where(hits.primary, hits.distance_mm, np.inf)
-        nearest[lit] = np.minimum.reduceat(distance, hits.beam_start[lit])
+    if len(hit):
+        lit_mm = np.where(hits.primary, hits.distance_mm, np.inf)
+        nearest[hit] = np.minimum.reduceat(lit_mm, hits.beam_start[hit])
     return nearest
 
 

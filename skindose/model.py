@@ -33,9 +33,6 @@ class Status(IntEnum):
     CORRECTED = 4  # by the user
 
 
-# --- Procedure (rdsr)
-
-
 class Code(NamedTuple):
     """A coded concept as the file has it."""
 
@@ -161,6 +158,8 @@ class Machine:
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
     calibration_factor: float = 1.0
+    inherent_filtration_uncertainty_mmal: float = 0.5  # standard
+    inherent_filters_mm: Mapping[str, float] = field(default_factory=dict)  # of other materials, beside the aluminium
     pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
     # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
     pivot_mm: tuple[float, ...] = (0.0,) * 6
@@ -181,7 +180,8 @@ class Totals:
 class Events:
     """The irradiation events in one set of units and signs, one array element per event, in time order.
 
-    Arrays have shape (events,), NaN where missing. `status` has, for each float column, an array of `Status`.
+    Arrays have shape (events,), NaN where missing. `status` has, for each float column, an array of `Status`; `spread`
+    the standard uncertainty of what stands in for a missing value, in the column's unit, 0 for all others.
     Table positions have the maker's zero taken off and DICOM's sense: longitudinal grows towards the patient's left,
     lateral towards his head, height downwards (table top below the isocentre). The field's edges stand at the
     reference plane (perpendicular to the axis at the reference point): u to the image's patient-left side, v to its
@@ -232,15 +232,14 @@ class Events:
     mapped: BoolArray  # geometry and kerma suffice for the map
     unmapped_reason: tuple[str, ...]  # "" where mapped
     status: Mapping[str, ByteArray]
+    spread: Mapping[str, FloatArray] = field(default_factory=dict)
+    filter_other_mm: Mapping[str, FloatArray] = field(default_factory=dict)  # "Ta", ...; status is "filter_ta_mm", ...
     vendor_peak_mgy: float = float("nan")
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.uid)
-
-
-# --- Phantom (phantom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,7 +350,7 @@ class Hits:
     cos_incidence   cosine between the ray and the inward normal, > 0
     u_mm, v_mm      place in the field, scaled to the reference plane
     edge_mm         signed distance to the field's edge at the cell's distance, positive inside
-    coverage        share of the cell's area inside the field and not shadowed, in (0, 1]
+    coverage        share of the cell's area inside the field and not shadowed; 0 in the scatter halo
     path_mm         (hits, layers) path length through each layer of the support
     primary         lit by the primary beam (False: only in the scatter halo)
     """

@@ -46,8 +46,12 @@ from skindose.uncertainty import basis, interval_95, kerma_tolerance
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
-# Largest number of beams times cells of which the hits are held at once: about 150 MB of them.
-BLOCK = 60_000_000
+# Largest number of beams times cells of which the hits are held at once: about 400 MB of them.
+BLOCK = 40_000_000
+# Largest number of beams times cells of which it is kept who made the dose outside the fields: about 400 MB.
+WHOLE = 500_000_000
+# How far outside the field scattered dose is computed, at the reference plane.
+HALO_MM = 100.0
 
 
 def compute(procedure: Procedure, settings: Settings) -> Result:
@@ -122,19 +126,20 @@ def _cast(events: Events, placement: Placement, beams: Beams, body: Phantom, set
     said: dict[str, None] = {}
     warned: dict[str, None] = {}
     size = max(1, BLOCK // len(body.area_mm2))
+    halo_mm = HALO_MM if "backscatter" in settings.corrections else 0.0
     last: list[tuple[Hits, Factors]] = []
 
     def parts() -> Iterator[tuple[Beams, Hits, Factors]]:
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
-            hits = kernel.cast(block, body)
+            hits = kernel.cast(block, body, halo_mm=halo_mm)
             factors = physics.factors(events, block, hits, settings)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))
             last[:] = [(hits, factors)] if len(beams) <= size else []
             yield block, hits, factors
 
-    dosemap = dose_map(parts(), body)
+    dosemap = dose_map(parts(), body, keep_halo=len(beams) * len(body.area_mm2) <= WHOLE)
     hits, factors = last[0] if last else (None, None)
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 

@@ -45,6 +45,23 @@ def hits(beam, vertices, triangles, slabs, split=6):
     return found, doubtful
 
 
+def hits_with_halo(beam, vertices, triangles, slabs, halo_mm):
+    """As `hits`, with the cells that a rectangular field larger by the halo on each side would light as well."""
+    if halo_mm == 0:
+        return hits(beam, vertices, triangles, slabs)
+    u0, u1, v0, v1 = beam["field"]
+    wider = {**beam, "field": (u0 - halo_mm, u1 + halo_mm, v0 - halo_mm, v1 + halo_mm), "circular": False}
+    found, doubtful = hits(wider, vertices, triangles, slabs)
+    for cell, row in found.items():
+        ray = vertices[triangles[cell]].mean(axis=0) - beam["source"]
+        scale = (ray @ beam["axis"]) / beam["reference"]
+        coverage, near_edge = cover(beam, vertices[triangles[cell]], 6)
+        if near_edge:
+            doubtful.add(cell)
+        row[4:6] = edge_distance(beam, *field_coordinates(beam, ray)) * scale, coverage
+    return found, doubtful
+
+
 def field_coordinates(beam, ray):
     """Where a ray from the source pierces the reference plane."""
     t = beam["reference"] / (ray @ beam["axis"])

@@ -17,6 +17,9 @@ from skindose.model import Beams, ByteArray, FloatArray, Hits, IntArray, Phantom
 
 # Beams that one thread does at a time.
 SHARE = 64
+# Cells whose thickness one thread looks for at a time, and the largest that is told apart: more scatters no more.
+THICKNESS_SHARE = 8192
+THICKEST_MM = 300.0
 # Room for the hits of one thread's beams, beside one cell each.
 ROOM = 1 << 16
 
@@ -42,6 +45,7 @@ class Hierarchy(NamedTuple):
 
 
 _hierarchies: WeakKeyDictionary[Phantom, Hierarchy] = WeakKeyDictionary()
+_thicknesses: WeakKeyDictionary[Phantom, FloatArray] = WeakKeyDictionary()
 
 
 def hierarchy(phantom: Phantom) -> Hierarchy:
@@ -72,8 +76,11 @@ def hierarchy(phantom: Phantom) -> Hierarchy:
     return found
 
 
-def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
+def cast(beams: Beams, phantom: Phantom, threads: int | None = None, halo_mm: float = 0.0) -> Hits:
     """Which cells each beam lights: inside the field, facing the source, not shadowed by another part of the body.
+
+    With a halo, also those that the beam would light if its edges lay `halo_mm` farther out, at the reference plane and
+    with square corners: they get scattered dose only, and have the coverage 0.
 
     A cell that the field's edge crosses is covered by the share of its area inside: exactly that share for a
     rectangle, sampled for a round field. Shadow, distance, incidence and path through the support are those of the
@@ -81,6 +88,7 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
     alone; they are the same to the bit for any number of threads.
 
     threads   how many to work with; None: one per processor that this process may use
+    halo_mm   at least 0
     raises    ValueError where a beam's numbers are not finite
     """
     tree = hierarchy(phantom)
@@ -88,7 +96,7 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
     slabs = np.ascontiguousarray(beams.support_mm, dtype=np.float64).reshape(-1, 6)
     parts = [packed[first : first + SHARE] for first in range(0, len(packed), SHARE)]
     with _workers(threads, len(parts)) as work:
-        chosen = list(work(lambda part: _select(part, tree), parts))
+        chosen = list(work(lambda part: _select(part, tree, halo_mm), parts))
         beam_start = np.concatenate([[0], *(np.diff(starts) for starts, _, _ in chosen)]).cumsum()
         columns = np.empty((jit.COLUMNS + len(slabs), beam_start[-1]))
         cell = np.empty(beam_start[-1], dtype=np.int32)
@@ -112,8 +120,31 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None) -> Hits:
         edge_mm=columns[4],
         coverage=columns[5],
         path_mm=columns[jit.COLUMNS :].T,
-        primary=np.ones(len(cell), dtype=np.bool_),
+        primary=columns[5] > 0.0,
     )
+
+
+def thickness_mm(phantom: Phantom, threads: int | None = None) -> FloatArray:
+    """(cells,) how far the body goes on behind each cell, along its inward normal; at most `THICKEST_MM`.
+
+    Worked out once per phantom. Where the surface is open and nothing lies behind a cell it is `THICKEST_MM`.
+    """
+    found = _thicknesses.get(phantom)
+    if found is None:
+        tree = hierarchy(phantom)
+        place = np.arange(len(tree.order), dtype=np.int64)
+        parts = np.array_split(place, max(1, len(place) // THICKNESS_SHARE))
+        behind = [np.empty(len(part)) for part in parts]
+
+        def fill(part: int) -> None:
+            jit.thickness(parts[part], THICKEST_MM, tree.corners, tree.faces, tree.nodes, behind[part])
+
+        with _workers(threads, len(parts)) as work:
+            list(work(fill, range(len(parts))))
+        found = np.empty(len(tree.order))
+        found[tree.order] = np.concatenate(behind)
+        _thicknesses[phantom] = found
+    return found
 
 
 @contextmanager
@@ -132,8 +163,20 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _select(packed: FloatArray, tree: Hierarchy) -> tuple[NDArray[np.int64], IntArray, FloatArray]:
+def _select(packed: FloatArray, tree: Hierarchy, halo_mm: float) -> tuple[NDArray[np.int64], IntArray, FloatArray]:
     """starts (beams + 1,), and for each hit its cell in the hierarchy's order and the share of it in the field."""
+    if halo_mm <= 0.0:
+        return _lit(packed, tree)
+    wider = packed.copy()
+    wider[:, 12:16] += halo_mm * np.array([-1.0, 1.0, -1.0, 1.0])
+    wider[:, 17] = 0.0  # a rectangle
+    starts, places, shares = _lit(wider, tree)
+    jit.cover(packed, starts, places, tree.corners, tree.faces, shares)
+    return starts, places, shares
+
+
+def _lit(packed: FloatArray, tree: Hierarchy) -> tuple[NDArray[np.int64], IntArray, FloatArray]:
+    """As `_select`, without a halo."""
     room = tree.known.size + ROOM  # any beam fits
     place, share = np.empty(room, dtype=np.int32), np.empty(room)
     starts = np.zeros(len(packed) + 1, dtype=np.int64)

@@ -4,6 +4,19 @@ docs/montecarlo.md says how, and what it was held against.
 """
 
 from skindose.montecarlo.materials import MATERIALS, Material, material
+from skindose.montecarlo.scene import Budget, Scene, Spectra, Truth, simulate
 from skindose.montecarlo.slab import Pencil, PointSpread, point_spread
 
-__all__ = ["MATERIALS", "Material", "Pencil", "PointSpread", "material", "point_spread"]
+__all__ = [
+    "MATERIALS",
+    "Budget",
+    "Material",
+    "Pencil",
+    "PointSpread",
+    "Scene",
+    "Spectra",
+    "Truth",
+    "material",
+    "point_spread",
+    "simulate",
+]

@@ -31,6 +31,8 @@ class PointSpread:
     across_beam     (depths, rings) the same, rings in the plane perpendicular to the beam, to which points of the
                     surface are carried along the beam
     water_on_surface, water_across_beam     ratio of water kermas
+    lean_on_surface, lean_across_beam       the first two, each photon times the cosine of its azimuth, 1 downstream of
+                    an oblique beam, -1 upstream: to first order the density is (ring + 2 lean cos(azimuth)) / area
     sd_...          standard uncertainties of `on_surface` and `across_beam`, summed over the rings from the axis
     """
 
@@ -40,6 +42,8 @@ class PointSpread:
     across_beam: FloatArray
     water_on_surface: FloatArray
     water_across_beam: FloatArray
+    lean_on_surface: FloatArray
+    lean_across_beam: FloatArray
     sd_summed_on_surface: FloatArray
     sd_summed_across_beam: FloatArray
 
@@ -85,24 +89,24 @@ def point_spread(
     table = tables([(body, body.density_gcm3)])
     squares, depths = (np.ascontiguousarray(values, dtype=np.float64) for values in (radii_mm, depths_mm))
     incidence = np.array([cos_incidence, np.sqrt(max(0.0, 1.0 - cos_incidence**2))])
-    material = (table.interaction[0], table.scattering[0], table.form[0], table.kerma)
+    material = (table.interaction, table.scattering, table.form, table.kerma)
 
     def batch(number: int) -> FloatArray:
-        out = np.zeros((2, 2, len(depths), len(squares)))
+        out = np.zeros((4, 2, len(depths), len(squares)))
         jit.slab(seed, number, BATCH, incidence, energies, lines.cumsum(), squares**2, depths, *material, out)
         return out.cumsum(axis=2)
 
     count = max(1, -(-photons // BATCH))
-    total, spread = np.zeros((2, 2, len(depths), len(squares))), np.zeros((2, len(depths), len(squares)))
+    total, spread = np.zeros((4, 2, len(depths), len(squares))), np.zeros((2, len(depths), len(squares)))
     with workers(threads, count) as work:
         for out in work(batch, range(count)):
             total += out
-            spread += out[:, 0].cumsum(axis=-1) ** 2
+            spread += out[:2, 0].cumsum(axis=-1) ** 2
     primary = [
         float(lines @ (energies * muen_rho_cm2g(MATERIALS[name], energies)) / lines.sum()) for name in ("air", "water")
     ]
     scale = cos_incidence / (count * BATCH)
-    mean = total[:, 0].cumsum(axis=-1)
+    mean = total[:2, 0].cumsum(axis=-1)
     error = np.sqrt(np.maximum(0.0, spread - mean**2 / count) * count / max(1, count - 1)) * scale / primary[0]
     air, water = total[:, 0] * scale / primary[0], total[:, 1] * scale / primary[1]
-    return PointSpread(np.asarray(radii_mm), depths, air[0], air[1], water[0], water[1], error[0], error[1])
+    return PointSpread(np.asarray(radii_mm), depths, air[0], air[1], water[0], water[1], air[2], air[3], *error)

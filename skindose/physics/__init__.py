@@ -50,7 +50,7 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Fac
         medium=into,
         transmission=through,
         calibration=np.full(count, calibrated),
-        assumptions=found.assumptions + _assumptions(events, settings),
+        assumptions=_assumptions(events, settings),
         warnings=found.warnings,
     )
 

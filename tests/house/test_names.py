@@ -30,6 +30,7 @@ PURE_NUMBERS = {
     "Finding.level": "unit in Finding.unit",
     "Finding.probability": "a probability",
     "Machine.calibration_factor": "a ratio of two kermas",
+    "Events.spread": "in the unit of its column",
     "Phantom.normal": "unit vectors",
     "Placement.rotation": "rotation matrix",
     "Beams.weight": "share of the event's kerma",

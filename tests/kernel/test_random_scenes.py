@@ -98,14 +98,14 @@ def scene(seed):
     return (vertices, triangles), scenes.beams(rows, SLABS, turn(rng), rng.normal(0, 50, 3))
 
 
-def compare(seed):
+def compare(seed, halo_mm=0.0):
     """(lit cells, cells that differ and are a close call); fails where others differ."""
     mesh, rays = scene(seed)
-    hits = cast(rays, scenes.phantom(*mesh))
+    hits = cast(rays, scenes.phantom(*mesh), halo_mm=halo_mm)
     lit = close_calls = 0
     for b in range(len(rays)):
         with np.errstate(divide="ignore", invalid="ignore"):
-            want, doubtful = naive.hits(as_dict(rays, b), *mesh, SLABS)
+            want, doubtful = naive.hits_with_halo(as_dict(rays, b), *mesh, SLABS, halo_mm)
         got = rows_of(hits, b)
         different = set(want) ^ set(got)
         why = f"scene {seed}, beam {b}: {sorted(different - doubtful)} differ and are no close call"
@@ -116,8 +116,8 @@ def compare(seed):
     return lit, close_calls
 
 
-def compare_all(seeds):
-    counts = np.array([compare(seed) for seed in seeds])
+def compare_all(seeds, halo_mm=0.0):
+    counts = np.array([compare(seed, halo_mm) for seed in seeds])
     lit, close_calls = counts.sum(axis=0)
     assert (counts[:, 0] > 0).mean() > 0.7, "most scenes must light something to say anything"
     assert close_calls <= 1e-3 * lit, "close calls are rare"
@@ -125,6 +125,22 @@ def compare_all(seeds):
 
 def test_scenes_made_to_go_wrong():
     compare_all(range(10))
+
+
+def test_the_same_scenes_with_a_halo():
+    compare_all(range(6), halo_mm=60.0)
+
+
+def test_a_halo_leaves_the_lit_cells_as_they_are():
+    for seed in range(6):
+        mesh, rays = scene(seed)
+        plain, around = cast(rays, scenes.phantom(*mesh)), cast(rays, scenes.phantom(*mesh), halo_mm=60.0)
+        assert plain.primary.all()
+        assert (around.coverage > 0).tolist() == around.primary.tolist()
+        assert 0 < around.primary.sum() < len(around.primary)
+        assert np.array_equal(around.beam()[around.primary], plain.beam())
+        for name in ("cell", "distance_mm", "cos_incidence", "u_mm", "v_mm", "edge_mm", "coverage", "path_mm"):
+            assert np.array_equal(getattr(around, name)[around.primary], getattr(plain, name)), name
 
 
 def test_a_box_within_a_box_is_never_lit():

@@ -182,21 +182,11 @@ def test_outside_the_primary_beam_there_is_scatter_alone():
     assert np.isfinite(without.medium).all()
 
 
-def test_missing_beam_quality_is_assumed_and_told():
-    events = scene.events([70.0, np.nan, 90.0], [0.1, np.nan, 0.3])
-    made = factors(events, scene.beams(3), scene.hits(3, 1, np.tile(FULL, (3, 1))), Settings())
-    known = factors(scene.events(80.0, 0.2), scene.beams(1), scene.hits(1, 1, [FULL]), Settings())
-    for name in NAMES:
-        assert getattr(made, name)[1] == pytest.approx(getattr(known, name)[0], rel=1e-12)
-    assert any("tube voltage (kV) is missing in 1 events and taken as 80" in sentence for sentence in made.assumptions)
-    assert any("copper (mm) is missing in 1 events and taken as 0.2" in sentence for sentence in made.assumptions)
-
-
-def test_nothing_known_of_the_beam():
-    events = scene.events(np.nan, np.nan, np.nan, transmission=CURVE)
-    made = factors(events, scene.beams(1), scene.hits(1, 1, [FULL]), Settings())
-    assert all(np.isfinite(getattr(made, name)).all() for name in NAMES)
-    assert any("taken as 80: no event has one" in sentence for sentence in made.assumptions)
+@pytest.mark.parametrize("gap", [(np.nan, 0.1, 0.0), (80.0, np.nan, 0.0), (80.0, 0.1, np.nan)])
+def test_a_beam_without_quality_is_refused(gap):
+    """What is missing is filled in one place, `normalise`, which says so; nothing is filled in silence here."""
+    with pytest.raises(ValueError, match="no tube voltage or filter"):
+        factors(scene.events(*gap), scene.beams(1), scene.hits(1, 1, [FULL]), Settings())
 
 
 def test_events_without_a_beam_say_nothing():
