@@ -179,6 +179,17 @@ def _cast(
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 
 
+def recast(result: Result, events: Events) -> DoseMap:
+    """The map of a result's beams with other events, behind another table for instance; the result has a map.
+
+    raises   as `compute`
+    """
+    if result.placement is None or result.beams is None:
+        raise ValueError("a result without a map has no beams")
+    known = result.calibrations
+    return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
+
+
 def _with_map(result: Result, mapped: _Mapped) -> Result:
     placement, beams, dosemap = mapped.placement, mapped.beams, mapped.dosemap
     on_body = dosemap.on_body

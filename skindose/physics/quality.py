@@ -1,7 +1,7 @@
 """Beam quality: the spectrum behind a stack of filters, its half-value layer and mean energy.
 
 Spectra come from a table over tube voltage and anode angle (`data/beams.npz`, made by scripts/make_beam_tables.py);
-filters act on them exactly, energy by energy, so only voltage and angle are interpolated, by cubics without kinks.
+filters act on them exactly, energy by energy, so only voltage and angle are interpolated, by curves without kinks.
 """
 
 from __future__ import annotations
@@ -150,25 +150,42 @@ def outside(
 
 
 def _kerma(kvp_kv: FloatArray, anode_deg: float) -> FloatArray:
-    """(beams, energies) unfiltered, cubic between the neighbouring voltages and angles."""
+    """(beams, energies) unfiltered: each energy on a smooth curve through the table's voltages and angles.
+
+    Value and slope are continuous in both, and nothing swings below 0.
+    """
     table = tables()
-    at_angle = np.tensordot(_weights(table.anode_deg, np.array([anode_deg]))[0], table.kerma, axes=1)
-    # A cubic may dip below 0 in the bins above the lower voltage, by 1e-5 of the spectrum.
-    mixed: FloatArray = np.maximum(_weights(table.kvp_kv, kvp_kv) @ at_angle, 0.0)
-    return mixed
+    angles = table.kerma.reshape(len(table.anode_deg), -1)
+    at_angle = _smooth(table.anode_deg, angles, np.array([anode_deg])).reshape(table.kerma.shape[1:])
+    return _smooth(table.kvp_kv, at_angle, kvp_kv)
 
 
-def _weights(nodes: FloatArray, values: FloatArray) -> FloatArray:
-    """(values, nodes) weights of the cubic Hermite interpolation, slopes from parabolas through three nodes; clamped.
+def _smooth(nodes: FloatArray, rows: FloatArray, values: FloatArray) -> FloatArray:
+    """(values, columns) cubic Hermite interpolation of every column, clamped.
 
-    Value and slope are continuous.
+        slope at a node = 0 between secants of unlike sign, else their weighted harmonic mean: monotone wherever the
+        data are, so that no column that is positive swings below 0                         [FritschButland1984]
+
+    nodes    (nodes,)
+    rows     (nodes, columns)
     """
     low, share = _between(nodes, values)
     step, t = np.diff(nodes)[low][:, None], share[:, None]
-    unit = np.eye(len(nodes))
-    slope = np.gradient(unit, nodes, axis=0, edge_order=2)
-    ends = (1 - t) ** 2 * ((1 + 2 * t) * unit[low] + t * step * slope[low])
-    found: FloatArray = ends + t**2 * ((3 - 2 * t) * unit[low + 1] + (t - 1) * step * slope[low + 1])
+    slope = _slopes(nodes, rows)
+    left = (1 - t) ** 2 * ((1 + 2 * t) * rows[low] + t * step * slope[low])
+    found: FloatArray = left + t**2 * ((3 - 2 * t) * rows[low + 1] + (t - 1) * step * slope[low + 1])
+    return found
+
+
+def _slopes(nodes: FloatArray, rows: FloatArray) -> FloatArray:
+    """(nodes, columns) slopes at the nodes; at the two ends the secant's."""
+    step = np.diff(nodes)[:, None]
+    secant = np.diff(rows, axis=0) / step
+    before, after = secant[:-1], secant[1:]
+    near, far = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+    alike = before * after > 0
+    mean = (near + far) / (near / np.where(alike, before, 1.0) + far / np.where(alike, after, 1.0))
+    found: FloatArray = np.concatenate([secant[:1], np.where(alike, mean, 0.0), secant[-1:]])
     return found
 
 

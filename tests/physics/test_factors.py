@@ -220,3 +220,16 @@ def test_scene_is_what_the_types_say():
     events = scene.events([80.0, 90.0], 0.1)
     assert len(events) == 2
     assert events.region_status is Status.ASSUMED
+
+
+def test_the_file_s_other_filters_and_the_tube_s_own_harden_the_beam():
+    hits = scene.hits(1, 1, [FULL])
+    plain = scene.events(80.0, 0.1)
+    tantalum = replace(plain, filter_other_mm={"Ta": np.array([0.1])})
+    glass = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 2.0})
+    through = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (plain, tantalum, glass)]
+    assert through[0] < through[2] < through[1], "a harder beam passes the table better"
+    both = replace(glass, filter_other_mm={"glass": np.array([2.0])})
+    double = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 4.0})
+    ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (both, double)]
+    close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")
