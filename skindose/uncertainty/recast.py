@@ -24,7 +24,7 @@ from skindose.uncertainty.patches import Patches, around
 from skindose.uncertainty.shift import Moves, joined, moved
 
 # Beams that are cast for one placement; a procedure of more is sampled by its air kerma.
-MOST_BEAMS = 192
+MOST_BEAMS = 96
 # Hits of which all factors are computed to learn the beams' mean factors.
 _SAMPLE = 20_000
 # Beams times cells that are cast in one go: up to about 60 MB of hits.
