@@ -2,8 +2,8 @@
 
 Shares no code with what it judges: its own random numbers, frames, fields, inverse square, factors and search for the
 peak, all in the plainest numpy. Shared are the body's mesh and landmarks, the published numbers (retyped here:
-Benmakhlouf 2013's backscatter, DeLorenzo 2018's obliquity, half-value layers and medium ratios, the measured
-transmission of one make of table), and the writer of synthetic reports.
+Benmakhlouf 2013's backscatter, half-value layers and medium ratios), the table's perpendicular transmission, one number
+per shot, and the writer of synthetic reports.
 """
 
 from dataclasses import dataclass, field
@@ -31,12 +31,6 @@ KVP = np.array([60.0, 80.0, 100.0, 120.0])
 HVL = {0.1: [3.336, 4.432, 5.499, 6.465], 0.3: [4.719, 6.300, 7.605, 8.641], 0.6: [5.792, 7.733, 9.137, 10.191]}
 # Water to air at the skin, 2.5 mm Al inherent.
 MEDIUM = {0.1: [1.020, 1.027, 1.034, 1.040], 0.3: [1.026, 1.036, 1.045, 1.050], 0.6: [1.030, 1.041, 1.050, 1.055]}
-# Siemens Artis, 2018, perpendicular, table and pad.
-TABLE = {
-    0.1: [0.6702, 0.7004, 0.7207, 0.7311],
-    0.3: [0.704, 0.7319, 0.7493, 0.7562],
-    0.6: [0.7191, 0.7477, 0.764, 0.7681],
-}
 PAD_MM = 40.0
 HALF_WIDTH_MM = 225.0
 REACH_MM = 60.0  # scatter is followed so far outside the field
@@ -54,6 +48,7 @@ class Shot:
     side: float
     kerma: float  # true, mGy
     plane: str = "single"
+    table: float = 1.0  # transmission of a perpendicular ray by the program's own table, forward scatter included
     longitudinal: float = 0.0
     lateral: float = 400.0
     height: float = 150.0
@@ -156,9 +151,7 @@ def transmission(shot, away, skin, errors):
     # The table top lies one pad below the back, which is at y = 0.
     back = (PAD_MM - skin[:, 1]) / np.where(upwards, -away[:, 1], 1.0)
     inside = upwards & (np.abs(skin[:, 0] - back * away[:, 0]) < HALF_WIDTH_MM) & (back < 1.0)
-    angle = np.minimum(np.degrees(np.arccos(cosine)), 80.0)
-    oblique = 1.0 + np.log(1.0 + 3.07e-4 * angle - 4.90e-5 * angle**2) / np.log(0.8026)
-    return np.where(inside, np.exp(np.log(at(TABLE, shot)) * errors.loss * oblique), 1.0)
+    return np.where(inside, np.exp(np.log(shot.table) * errors.loss / cosine), 1.0)
 
 
 def highest(dose, body):
