@@ -24,7 +24,7 @@ CORRECTABLE: dict[str, tuple[float, float]] = {
     "irradiation_duration_s": (0.0, 36000.0),
     "kvp_kv": (20.0, 200.0),
     "filter_al_mm": (0.0, 25.0),
-    "filter_cu_mm": (0.0, 25.0),
+    "filter_cu_mm": (0.0, 3.0),
     "positioner_primary_angle_deg": (-360.0, 360.0),
     "positioner_secondary_angle_deg": (-180.0, 180.0),
     "positioner_primary_end_angle_deg": (-360.0, 360.0),

@@ -33,9 +33,6 @@ class Status(IntEnum):
     CORRECTED = 4  # by the user
 
 
-# --- Procedure (rdsr)
-
-
 class Code(NamedTuple):
     """A coded concept as the file has it."""
 
@@ -160,6 +157,8 @@ class Machine:
     detector_side_mm: float
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
+    inherent_filtration_uncertainty_mmal: float = 0.5  # standard
+    inherent_filters_mm: Mapping[str, float] = field(default_factory=dict)  # of other materials, beside the aluminium
     anode_direction: str = ""  # where the anode lies, seen from the axis: u+, u-, v+, v-; "": no heel effect
     pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
     # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
@@ -181,7 +180,8 @@ class Totals:
 class Events:
     """The irradiation events in one set of units and signs, one array element per event, in time order.
 
-    Arrays have shape (events,), NaN where missing; `status` has for each float column its `Status`.
+    Arrays have shape (events,), NaN where missing. `status` has, for each float column, an array of `Status`; `spread`
+    the standard uncertainty of what stands in for a missing value, in the column's unit, 0 for all others.
     Table positions have the maker's zero taken off and DICOM's sense: longitudinal grows towards the patient's left,
     lateral towards his head, height downwards (table top below the isocentre). The field's edges stand at the
     reference plane (perpendicular to the axis at the reference point): u to the image's patient-left side, v to its
@@ -232,15 +232,14 @@ class Events:
     mapped: BoolArray  # geometry and kerma suffice for the map
     unmapped_reason: tuple[str, ...]  # "" where mapped
     status: Mapping[str, ByteArray]
+    spread: Mapping[str, FloatArray] = field(default_factory=dict)
+    filter_other_mm: Mapping[str, FloatArray] = field(default_factory=dict)  # "Ta", ...; status is "filter_ta_mm", ...
     vendor_peak_mgy: float = float("nan")
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.uid)
-
-
-# --- Phantom (phantom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,8 +311,7 @@ class Beams:
     circular                field is the ellipse inscribed in its edges
     reference_distance_mm   focal spot to reference plane along the axis
     air_kerma_rp_mgy        of this sub-event
-    table_rotation          (beams, 3, 3) and
-    table_origin_mm         (beams, 3): x_table = table_rotation @ x_patient + table_origin_mm
+    table_rotation          (beams, 3, 3): x_table = table_rotation @ x_patient + table_origin_mm (beams, 3)
     support_mm              (layers, 6) slabs in the table frame: x_min, x_max, y_min, y_max, z_min, z_max
     support                 the layers in words, same order
     """
@@ -375,11 +373,11 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * backscatter * medium * coverage
+    dose = air_kerma_rp * calibration * inverse_square * transmission * medium * (coverage + scatter)
     """
 
     inverse_square: FloatArray
-    backscatter: FloatArray
+    scatter: FloatArray  # the patient's, over the primary's free in air: B - 1 where the primary covers the cell
     medium: FloatArray
     transmission: FloatArray
     calibration: FloatArray
@@ -437,6 +435,7 @@ class Quantity:
     tolerance: float = 0.0  # true = value / (1 + e), e rectangular within +-tolerance (IEC 60601-2-43); 0: exact
     at_most: float | None = None  # value is a lower bound: how much it can be, infinite where nobody knows
     lacks: str = ""  # what a lower bound lacks, in words
+    draws: FloatArray | None = field(default=None, compare=False)  # of the true value; they win over `tolerance`
 
 
 @dataclass(frozen=True)
@@ -488,6 +487,7 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    uncertainty: Any = None  # uncertainty.Uncertainty: the peak's
     plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""

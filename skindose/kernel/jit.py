@@ -49,7 +49,8 @@ SPLIT = 6
 TILT = (0.0331, 0.0517, 0.0743)
 # Rays end this share of their length short of the cell, so that rounding does not let it shadow itself.
 RAY_END = 1.0 - 1e-9
-# Rays inwards from a cell look at what lies farther off than this share of their length: cells that coincide are nothing.
+# Rays inwards from a cell leave its normal by less, and see what is farther off than this share of their length.
+SLIGHT_TILT = (3.31e-5, 5.17e-5, 7.43e-5)
 NEAR = 1e-9
 # Where leaves are judged as a whole they count as this much larger, relative to their distance, against rounding.
 SLACK = 1e-9
@@ -332,7 +333,7 @@ def _outside_body(beam, corners, nodes, ray, stack, out):
 
 @njit(inline="always", error_model="numpy")
 def _leaves_cells_at(ray, c, leaf, own):
-    """Least t > NEAR at which the ray o + t d crosses a leaf's cells, but cell `own`, from the inner side; else infinite."""
+    """Least t > NEAR at which o + t d crosses a leaf's cells, but cell `own`, from the inner side; else infinite."""
     ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     nearest = np.inf
     for j in range(c.shape[2]):
@@ -362,7 +363,7 @@ def thickness(place, reach, corners, faces, nodes, found):
         own_leaf, own = place[n] // LEAF, place[n] % LEAF
         for k in range(3):
             ray[k] = faces[own_leaf, k, own]
-            ray[3 + k] = -reach * (faces[own_leaf, 3 + k, own] + 1e-3 * TILT[k])
+            ray[3 + k] = -reach * (faces[own_leaf, 3 + k, own] + SLIGHT_TILT[k])
         ix, iy, iz = 1.0 / _not_zero(ray[3]), 1.0 / _not_zero(ray[4]), 1.0 / _not_zero(ray[5])
         nearest = 1.0
         stack[0] = 0

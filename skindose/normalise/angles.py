@@ -6,6 +6,7 @@ import numpy as np
 
 from skindose.model import Status
 from skindose.normalise.labels import ROTATIONAL
+from skindose.normalise.standin import default_spread, within
 from skindose.normalise.work import Span, Work, where
 
 ANGLE = Span("angle_deg", -360.0, 360.0)
@@ -18,7 +19,11 @@ _TABLE = ("table_head_tilt_angle", "table_horizontal_rotation_angle", "table_cra
 
 
 def read_angles(work: Work) -> None:
-    """Positioner angles (missing: PA), their ends (rotational runs without: the profile's arc) and table angles (0)."""
+    """Positioner angles, their ends (rotational runs without: the profile's arc) and table angles.
+
+    A missing angle is that of the last event before (else the next) of the plane, for the table of any plane; where no
+    event has one, 0.
+    """
     for which in _POSITIONER:
         for suffix in ("_angle", "_end_angle"):
             _positioner(work, f"positioner_{which}{suffix}", _sense(work, which))
@@ -26,11 +31,20 @@ def read_angles(work: Work) -> None:
     _rotational(work)
     _nothing_known(work)
     for which in _POSITIONER:
-        column = f"positioner_{which}_angle_deg"
-        for event in work.missing(column):
-            work.put(column, event, 0.0, Status.ASSUMED)
-            work.notes.assume(f"positioner {which} angle missing", "0 (PA) is assumed", event)
+        _missing_positioner(work, f"positioner_{which}_angle_deg", f"positioner {which} angle missing")
     _table_angles(work)
+
+
+def _missing_positioner(work: Work, column: str, what: str) -> None:
+    still = np.array([kind != ROTATIONAL for kind in work.event_type], dtype=np.bool_)
+    for event, value, spread in work.carry(column, lambda other: work.plane[other], still):
+        work.put(column, event, value, Status.ASSUMED, spread)
+        how = f"the last one before it, else the next, of the plane is taken, {within(spread, 'degrees')}"
+        work.notes.assume(what, how, event)
+    spread = default_spread(column)
+    for event in work.missing(column):
+        work.put(column, event, 0.0, Status.ASSUMED, spread)
+        work.notes.assume(what, f"0 (PA) is assumed, {within(spread, 'degrees')}", event)
 
 
 def _nothing_known(work: Work) -> None:
@@ -102,17 +116,20 @@ def _rotational(work: Work) -> None:
             continue
         turns_second = not _still(second[event], second_end[event])
         if np.isnan(end[event]) and turns_second:
-            work.put("positioner_primary_end_angle_deg", event, _or_zero(start[event]), Status.DERIVED)
+            _stays(work, event, "primary")
         elif np.isnan(end[event]) or (np.isnan(start[event]) and not turns_second):
             _assume_arc(work, event)
         elif start[event] == end[event] and not turns_second:
             work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", event)
         if np.isnan(second_end[event]):
-            work.put("positioner_secondary_end_angle_deg", event, _or_zero(second[event]), Status.DERIVED)
+            _stays(work, event, "secondary")
 
 
-def _or_zero(angle_deg: float) -> float:
-    return 0.0 if np.isnan(angle_deg) else float(angle_deg)
+def _stays(work: Work, event: int, which: str) -> None:
+    """An angle that does not turn ends where it began; where that is missing too, its stand-in holds for both."""
+    start = float(work.columns[f"positioner_{which}_angle_deg"][event])
+    if not np.isnan(start):
+        work.put(f"positioner_{which}_end_angle_deg", event, start, Status.DERIVED)
 
 
 def _still(start: float, end: float) -> bool:
@@ -134,7 +151,7 @@ def _assume_arc(work: Work, event: int) -> None:
         begin, finish = min(arcs, key=lambda pair: abs(pair[1] - end))
     for name, value in zip(names, (begin, finish), strict=True):
         if not abs(work.columns[name][event] - value) <= NEAR_ARC_DEG:
-            work.put(name, event, value, Status.ASSUMED)
+            work.put(name, event, value, Status.ASSUMED, default_spread(names[1]))
     lacks = "an end angle" if np.isnan(end) else "a start angle"
     how = f"the profile's arc from {begin:g} to {finish:g} degrees is assumed"
     work.notes.warn(f"rotational acquisition without {lacks}", how, event)
@@ -153,13 +170,22 @@ def _table_angles(work: Work) -> None:
     ):
         _tilt_ends(work, f"table_{name}_tilt", items, sign)
         _warn_of_steep(work, f"table_{name}_tilt_angle_deg")
+    for reference in _TABLE:
+        for event, value, spread in work.carry(f"{reference}_deg", lambda _: ()):
+            work.put(f"{reference}_deg", event, value, Status.ASSUMED, spread)
+            how = f"the last one before it, else the next, is taken, {within(spread, 'degrees')}"
+            work.notes.assume(f"table's {_short(reference)} missing", how, event)
     for event in where(work.dosed):
         gaps = [reference for reference in _TABLE if np.isnan(work.columns[f"{reference}_deg"][event])]
         for reference in gaps:
-            work.put(f"{reference}_deg", event, 0.0, Status.ASSUMED)
+            work.put(f"{reference}_deg", event, 0.0, Status.ASSUMED, default_spread(f"{reference}_deg"))
         if gaps and work.profile.has_table:
-            missing = ", ".join(reference.removeprefix("table_").replace("_", " ") for reference in gaps)
-            work.notes.assume(f"table's {missing} missing", "0 is assumed", event)
+            how = f"0 is assumed, {within(default_spread(f'{gaps[0]}_deg'), 'degrees')}"
+            work.notes.assume(f"table's {', '.join(map(_short, gaps))} missing", how, event)
+
+
+def _short(reference: str) -> str:
+    return reference.removeprefix("table_").replace("_", " ")
 
 
 def _warn_of_steep(work: Work, column: str) -> None:

@@ -19,7 +19,7 @@ from skindose.normalise.labels import in_time_order, label_events, started, uid
 from skindose.normalise.notes import Notes
 from skindose.normalise.orientation import registered_orientation
 from skindose.normalise.profiles import Profile
-from skindose.normalise.quality import read_quality
+from skindose.normalise.quality import column_of, other_materials, read_quality
 from skindose.normalise.reference import REFERENCE, derive_source_to_isocenter, read_reference_point
 from skindose.normalise.region import Region, checked, find_region
 from skindose.normalise.table import Zeros, read_table
@@ -131,6 +131,8 @@ def _machine(profile: Profile, zeros: Zeros) -> Machine:
         angles_relative_to=profile.angles_relative_to,
         axis_order=profile.axis_order,
         inherent_filtration_mmal=profile.inherent_filtration_mmal,
+        inherent_filtration_uncertainty_mmal=profile.inherent_filtration_uncertainty_mmal,
+        inherent_filters_mm=profile.inherent_filters_mm,
         anode_angle_deg=profile.anode_angle_deg,
         detector_side_mm=profile.detector_side_mm,
         support=profile.layers() if profile.has_table else (),
@@ -165,6 +167,8 @@ def _assemble(work: Work, zeros: Zeros, region: Region) -> Events:
         mapped=mapped,
         unmapped_reason=tuple(work.reason),
         status=work.status,
+        spread=work.spread,
+        filter_other_mm={material: work.columns[column_of(material)] for material in other_materials(work)},
         vendor_peak_mgy=peak,
         warnings=work.notes.sentences(kerma, warnings=True),
         assumptions=work.notes.sentences(kerma, warnings=False),

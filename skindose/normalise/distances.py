@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from skindose.model import Status
+from skindose.normalise.standin import default_spread, plus_minus, pooled, within
 from skindose.normalise.work import Span, Work, where
 
 ISOCENTER = Span("length_mm", 200.0, 2500.0, True)
@@ -24,12 +25,14 @@ def read_source_to_isocenter(work: Work) -> None:
         if not np.isnan(value):
             work.put(SOD, event, value, Status.DERIVED)
             work.notes.assume("distance source to isocenter missing", "taken from a private item", event)
-    for event, value in _usual(work):
-        work.put(SOD, event, value, Status.ASSUMED)
-        work.notes.assume("distance source to isocenter missing", "taken from other events of the plane", event)
+    for event, value, spread in _usual(work):
+        work.put(SOD, event, value, Status.ASSUMED, spread)
+        how = f"taken from other events of the plane: {plus_minus(value, spread, 'mm')}"
+        work.notes.assume("distance source to isocenter missing", how, event)
 
 
-def _usual(work: Work) -> list[tuple[int, float]]:
+def _usual(work: Work) -> list[tuple[int, float, float]]:
+    """Events without the distance, the most frequent one of their plane, and its standard uncertainty."""
     usual = {}
     for plane in set(work.plane):
         values = [
@@ -38,8 +41,9 @@ def _usual(work: Work) -> list[tuple[int, float]]:
             if work.plane[event] == plane and not np.isnan(value)
         ]
         if values:
-            usual[plane] = max(sorted(Counter(values).items()), key=lambda pair: pair[1])[0]
-    return [(event, usual[work.plane[event]]) for event in work.missing(SOD) if work.plane[event] in usual]
+            value = max(sorted(Counter(values).items()), key=lambda pair: pair[1])[0]
+            usual[plane] = value, pooled(default_spread(SOD), np.subtract(values, value))
+    return [(event, *usual[work.plane[event]]) for event in work.missing(SOD) if work.plane[event] in usual]
 
 
 def assume_source_to_isocenter(work: Work) -> None:
@@ -47,10 +51,11 @@ def assume_source_to_isocenter(work: Work) -> None:
     distances = work.profile.distances
     if not distances.isocenter or distances.source_to_isocenter_mm is None:
         return
+    spread = default_spread(SOD)
     for event in work.missing(SOD):
         if not distances.cautious or _has_geometry(work, event):
-            work.put(SOD, event, distances.source_to_isocenter_mm, Status.ASSUMED)
-            how = f"{distances.source_to_isocenter_mm:g} mm of the profile is taken"
+            work.put(SOD, event, distances.source_to_isocenter_mm, Status.ASSUMED, spread)
+            how = f"{plus_minus(distances.source_to_isocenter_mm, spread, 'mm')} of the profile is taken"
             work.notes.assume("distance source to isocenter missing", how, event)
 
 
@@ -78,10 +83,12 @@ def read_source_to_detector(work: Work) -> None:
         if not np.isnan(value):
             work.put(SID, event, value, Status.DERIVED)
             work.notes.assume(what, "taken from a private item", event)
-    for event, value in work.carry(SID, lambda other: work.plane[other]):
-        work.put(SID, event, value, Status.ASSUMED)
-        work.notes.assume(what, "the last one before it, else the next, is taken", event)
+    for event, value, spread in work.carry(SID, lambda other: work.plane[other]):
+        work.put(SID, event, value, Status.ASSUMED, spread)
+        work.notes.assume(what, f"the last one before it, else the next, is taken, {within(spread, 'mm')}", event)
+    spread = default_spread(SID)
     for event in work.missing(SID):
         work.invented.add(event)
-        work.put(SID, event, distances.source_to_detector_mm, Status.ASSUMED)
-        work.notes.assume(what, f"{distances.source_to_detector_mm:g} mm of the profile is taken", event)
+        work.put(SID, event, distances.source_to_detector_mm, Status.ASSUMED, spread)
+        how = f"{plus_minus(distances.source_to_detector_mm, spread, 'mm')} of the profile is taken"
+        work.notes.assume(what, how, event)

@@ -9,8 +9,18 @@ import numpy as np
 from skindose.model import FloatArray, Status
 from skindose.normalise.areas import AREA, AREA_ITEM, RELIABLE, kerma_area_mm2, reported_kerma_mgy, rounding_error
 from skindose.normalise.distances import SID
+from skindose.normalise.notes import percent
 from skindose.normalise.profiles import Shutters
 from skindose.normalise.reference import REFERENCE
+from skindose.normalise.standin import (
+    REPORTED_AREA,
+    SQUARE,
+    USUAL_AREA,
+    USUAL_FIELD,
+    WHOLE_DETECTOR,
+    default_spread,
+    within,
+)
 from skindose.normalise.work import Span, Work, finite, where
 from skindose.units import convert
 
@@ -51,10 +61,11 @@ def read_field(work: Work) -> None:
     areas = _areas(work)
     _derive_kerma(work, areas)
     for event in where(work.dosed & ~np.isnan(work.columns[REFERENCE])):
-        edges, status = _edges(work, areas, event)
+        edges, status, unsure = _edges(work, areas, event)
         edges = _within_detector(work, event, edges)
-        for column, value in zip(EDGES, edges, strict=True):
-            work.put(column, event, float(value), status)
+        halves = np.repeat([edges[1] - edges[0], edges[3] - edges[2]], 2) / 2
+        for column, value, half in zip(EDGES, edges, halves, strict=True):
+            work.put(column, event, float(value), status, float(unsure * half))
         _rotation(work, event)
 
 
@@ -64,10 +75,10 @@ def _rotation(work: Work, event: int) -> None:
     values = [work.number(work.records[event], item, TURN, event) for item in field.rotation_items]
     value = next((value for value in values if not np.isnan(value)), np.nan)
     if np.isnan(value):
-        work.put("field_rotation_deg", event, 0.0, Status.ASSUMED)
-        work.notes.assume(
-            "collimator rotation is not in the file", "0 is assumed", event if field.rotation_items else None
-        )
+        spread = default_spread("field_rotation_deg")
+        work.put("field_rotation_deg", event, 0.0, Status.ASSUMED, spread)
+        how = f"0 is assumed, {within(spread, 'degrees')}"
+        work.notes.assume("collimator rotation is not in the file", how, event if field.rotation_items else None)
     else:
         work.put("field_rotation_deg", event, field.rotation_sign * value, Status.DERIVED)
 
@@ -138,28 +149,37 @@ def _derive_kerma(work: Work, areas: Areas) -> None:
     usual = finite(areas.kerma)
     for event in where(work.dosed & ~(np.nan_to_num(kerma) > 0)):
         area, status, how = areas.of_shutters(event), Status.DERIVED, "KAP / area of the field is taken"
+        unsure = REPORTED_AREA
         if np.isnan(area):
             area = float(areas.reported[event])
         if np.isnan(area) and len(usual):
-            area, status = float(np.median(usual)), Status.ASSUMED
+            area, status, unsure = float(np.median(usual)), Status.ASSUMED, USUAL_AREA
             how = "KAP / usual area of the file's fields is taken"
         if np.isnan(area):
             continue
         value = kap[event] / (area / convert(1.0, "cm2", "area_mm2")) * convert(1.0, "Gy", "dose_mgy")
-        work.put("air_kerma_rp_mgy", event, float(value), status)
-        work.notes.assume("air kerma is 0 or missing though KAP is not", how, event)
+        work.put("air_kerma_rp_mgy", event, float(value), status, float(unsure * value))
+        work.notes.assume("air kerma is 0 or missing though KAP is not", f"{how}, +- {percent(unsure)} of it", event)
 
 
-def _edges(work: Work, areas: Areas, event: int) -> tuple[FloatArray, Status]:
-    """Edges of one event at the reference plane, mm, and their status."""
+def _edges(work: Work, areas: Areas, event: int) -> tuple[FloatArray, Status, float]:
+    """Edges of one event at the reference plane, mm, their status, and how unsure a side is, relative."""
     if not np.isnan(areas.shutters[event]).any():
         edges = _by_shutters(work, areas, event)
         if edges is not None:
-            return edges, Status.DERIVED
+            return edges, Status.DERIVED, 0.0
     area = _area(work, areas, event)
     if np.isnan(area):
-        return _assumed(work, areas, event), Status.ASSUMED
-    return _rectangle(work, event, area), Status.DERIVED
+        edges, unsure = _assumed(work, areas, event)
+        return edges, Status.ASSUMED, unsure
+    return _rectangle(work, event, area), Status.DERIVED, _squared(work, event)
+
+
+def _squared(work: Work, event: int) -> float:
+    """How unsure a side is, relative, where a square stands in for the shape that the file does not tell."""
+    shape = work.profile.field
+    known = shape.shape == "circle" or (shape.aspect and not np.isnan(_aspect(work, event)))
+    return 0.0 if known else SQUARE
 
 
 def _by_shutters(work: Work, areas: Areas, event: int) -> FloatArray | None:
@@ -202,7 +222,8 @@ def _rectangle(work: Work, event: int, area: float) -> FloatArray:
         return np.array([-half, half, -half, half])
     aspect = _aspect(work, event) if shape.aspect else np.nan
     if np.isnan(aspect):
-        work.notes.assume("shape of the field not usable", "a square with its area is taken", event)
+        how = f"a square with its area is taken, +- {percent(SQUARE)} of a side"
+        work.notes.assume("shape of the field not usable", how, event)
         aspect = 1.0
     half_v, half_u = np.sqrt(area * aspect) / 2, np.sqrt(area / aspect) / 2
     return np.array([-half_u, half_u, -half_v, half_v])
@@ -218,15 +239,17 @@ def _aspect(work: Work, event: int) -> float:
     return float(aspect) if 0.1 <= aspect <= 10.0 else float("nan")
 
 
-def _assumed(work: Work, areas: Areas, event: int) -> FloatArray:
-    """No size at all: the usual area of the file's fields, else the whole detector."""
+def _assumed(work: Work, areas: Areas, event: int) -> tuple[FloatArray, float]:
+    """No size at all: the usual area of the file's fields, else the whole detector; and how unsure its sides are."""
     usual = finite(areas.kerma)
     if len(usual):
-        work.notes.assume("size of the field missing", "the usual one of the file is taken", event)
-        return _rectangle(work, event, float(np.median(usual)))
-    work.notes.assume("size of the field missing", "the whole detector is taken", event)
+        how = f"the usual one of the file is taken, +- {percent(USUAL_FIELD)} of a side"
+        work.notes.assume("size of the field missing", how, event)
+        return _rectangle(work, event, float(np.median(usual))), USUAL_FIELD
+    how = f"the whole detector is taken, +- {percent(WHOLE_DETECTOR)} of a side"
+    work.notes.assume("size of the field missing", how, event)
     half = _detector_side(work, event) / 2
-    return np.array([-half, half, -half, half])
+    return np.array([-half, half, -half, half]), WHOLE_DETECTOR
 
 
 def _detector_side(work: Work, event: int) -> float:

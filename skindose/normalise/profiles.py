@@ -198,6 +198,10 @@ class Profile(_Part):
     filter_al_mm: Annotated[float, Field(ge=0, le=20)] = Field(0.0, description="added filter where no event has one")
     filter_cu_mm: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description="added filter where no event has one")
     inherent_filtration_mmal: Annotated[float, Field(gt=0, le=10)] = 2.5
+    inherent_filtration_uncertainty_mmal: Annotated[float, Field(ge=0, le=3)] = Field(0.5, description="standard")
+    inherent_filters_mm: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        {}, description="the tube's own filters of other materials (Be, glass, oil, Ti, ...), beside the aluminium"
+    )
     anode_angle_deg: Annotated[float, Field(gt=3, lt=30)] = 11.0
     detector_side_mm: Length = Field(400.0, description="the detector's longer side")
     anode_direction: Literal["", "u+", "u-", "v+", "v-"] = Field(

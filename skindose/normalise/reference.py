@@ -11,6 +11,7 @@ from skindose.model import Status
 from skindose.normalise.areas import detector_area_mm2, reliable_area_mm2
 from skindose.normalise.distances import SID, SOD
 from skindose.normalise.items import Record
+from skindose.normalise.standin import MIDDLE_MM, default_spread, within
 from skindose.normalise.vocabulary import ReferencePoint, reference_by_code, reference_by_text
 from skindose.normalise.work import Span, Work, where
 
@@ -26,11 +27,12 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class Found:
-    """A distance with its status, or why there is none."""
+    """A distance with its status and, where it rests on what was missing, its standard uncertainty; or why none."""
 
     mm: float
     status: Status
     reason: str = ""
+    spread_mm: float = 0.0
 
 
 def read_reference_point(work: Work) -> None:
@@ -45,7 +47,7 @@ def read_reference_point(work: Work) -> None:
             work.reason[event] = work.reason[event] or found.reason
             work.notes.warn(found.reason, "the event is not in the map", event)
             continue
-        work.put(REFERENCE, event, found.mm, found.status)
+        work.put(REFERENCE, event, found.mm, found.status, found.spread_mm)
         _stand_in_isocenter(work, event, found.mm)
 
 
@@ -62,8 +64,8 @@ def _stand_in_isocenter(work: Work, event: int, reference_mm: float) -> None:
     if not np.isnan(work.columns[SOD][event]):
         return
     beyond = work.profile.distances.isocenter_beyond_reference_mm
-    work.put(SOD, event, reference_mm + beyond, Status.ASSUMED)
-    how = f"the patient's middle is assumed {beyond:g} mm beyond the reference point"
+    work.put(SOD, event, reference_mm + beyond, Status.ASSUMED, MIDDLE_MM)
+    how = f"the patient's middle is assumed {beyond:g} mm beyond the reference point, {within(MIDDLE_MM, 'mm')}"
     work.notes.assume("distance source to isocenter missing, no isocentre", how, event)
 
 
@@ -82,7 +84,7 @@ def _resolve(work: Work, event: int) -> Found:
         what = f"the reference point would lie behind the detector ({own:.0f} mm from the source)"
         work.notes.warn(what, "its distance is not used", event)
     if not np.isnan(by_definition):
-        return Found(by_definition, _status(work, event, definition))
+        return _defined(work, event, by_definition, definition)
     return _default(work, event)
 
 
@@ -150,12 +152,14 @@ def _above_table(work: Work, event: int, above_mm: float) -> float:
     return plane - above_mm if tube_above else plane + above_mm
 
 
-def _status(work: Work, event: int, definition: ReferencePoint | None) -> Status:
-    if definition is None or definition.origin == "source":
-        return Status.DERIVED
-    column = SID if definition.origin == "detector" else SOD
+def _defined(work: Work, event: int, mm: float, definition: ReferencePoint | None) -> Found:
+    """A distance that follows from the definition, as sure as the distance from which it is counted."""
+    origin = definition.origin if definition else "source"
+    column = {"source": "", "detector": SID}.get(origin, SOD)
+    if not column:
+        return Found(mm, Status.DERIVED)
     assumed = work.status[column][event] == Status.ASSUMED
-    return Status.ASSUMED if assumed else Status.DERIVED
+    return Found(mm, Status.ASSUMED if assumed else Status.DERIVED, spread_mm=float(work.spread[column][event]))
 
 
 def _contradiction(work: Work, event: int, own: float, by_definition: float) -> Found:
@@ -188,5 +192,7 @@ def _default(work: Work, event: int) -> Found:
     if np.isnan(mm):
         reason = "distance from the source to the reference point can neither be read nor reasoned"
         return Found(np.nan, Status.MISSING, reason)
-    work.notes.assume("reference point not stated", f"{default.words if default else ''} is assumed", event)
-    return Found(mm, Status.ASSUMED)
+    found, own = _defined(work, event, mm, default), default_spread(REFERENCE)
+    how = f"{default.words if default else ''} is assumed, {within(own, 'mm')}"
+    work.notes.assume("reference point not stated", how, event)
+    return Found(mm, Status.ASSUMED, spread_mm=float(np.hypot(found.spread_mm, own)))

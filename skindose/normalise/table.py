@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from skindose.model import Status
 from skindose.normalise.distances import SOD
 from skindose.normalise.labels import STEPPING
 from skindose.normalise.profiles import Axis
+from skindose.normalise.standin import ZERO_MM, within
 from skindose.normalise.work import Span, Work, finite, where
 
 POSITION = Span("length_mm", -6000.0, 6000.0)
@@ -71,8 +73,9 @@ def _read_axis(work: Work, column: str, axis: Axis) -> None:
         zero = work.lookup(axis.zero_items, POSITION, event) if axis.zero_items else axis.zero_mm
         if np.isnan(zero):
             zero = axis.zero_mm
-            work.notes.assume(f"zero of the {_words(column)} missing", f"{zero:g} mm of the profile is taken", event)
-            work.put(column, event, axis.sign * (value - zero - axis.offset_mm), Status.ASSUMED)
+            how = f"{zero:g} mm of the profile is taken, {within(ZERO_MM, 'mm')}"
+            work.notes.assume(f"zero of the {_words(column)} missing", how, event)
+            work.put(column, event, axis.sign * (value - zero - axis.offset_mm), Status.ASSUMED, ZERO_MM)
             continue
         zero += axis.offset_mm
         plain = reference in _NAMED and zero == 0 and axis.sign == 1
@@ -153,9 +156,10 @@ def _axes_named_otherwise(work: Work) -> bool:
         what = f"the table moves sideways by up to {sideways:.0f} mm, which no table does"
         work.notes.warn(what, "check the profile's axes; the sideways zero is not relied on")
         return False
-    for store in (work.columns, work.status):
+    stores: tuple[dict[str, Any], ...] = (work.columns, work.status, work.spread)
+    for store in stores:
         for one, other in ((SIDEWAYS, HEAD_FOOT), (end_of(SIDEWAYS), end_of(HEAD_FOOT))):
-            store[one], store[other] = store[other], store[one]  # type: ignore[index]
+            store[one], store[other] = store[other], store[one]
     reported = work.status[SIDEWAYS] == Status.REPORTED
     work.status[SIDEWAYS] = np.where(reported, Status.DERIVED, work.status[SIDEWAYS]).astype(np.uint8)
     work.status[HEAD_FOOT] = np.where(
@@ -232,18 +236,23 @@ def _height_from_source(work: Work) -> None:
         plane = work.number(work.records[event], "distance_source_to_table_plane", span, event)
         if np.isnan(plane) or primary[event] > 10 or secondary[event] > 10 or np.isnan(work.columns[SOD][event]):
             continue
-        work.put(HEIGHT, event, float(work.columns[SOD][event] - plane), Status.DERIVED)
+        spread = work.spread[SOD][event]
+        work.put(HEIGHT, event, float(work.columns[SOD][event] - plane), Status.DERIVED, spread)
         work.notes.assume("table height missing", "taken from the distance source to table plane", event)
 
 
 def _carry(work: Work) -> None:
     for column in (SIDEWAYS, HEAD_FOOT, HEIGHT):
-        for event, value in work.carry(column, lambda _: ()):
-            work.put(column, event, value, Status.ASSUMED)
-            how = "the last one before it, else the next, is taken"
+        for event, value, spread in work.carry(column, lambda _: ()):
+            work.put(column, event, value, Status.ASSUMED, spread)
+            how = f"the last one before it, else the next, is taken, {within(spread, 'mm')}"
             work.notes.assume(f"{_words(column)} missing", how, event)
         for event in work.missing(column):
-            work.notes.assume(f"{_words(column)} missing", "no event of the file has it", event)
+            work.notes.assume(
+                f"{_words(column)} missing",
+                "no event of the file has it: along it the patient is placed by anatomy",
+                event,
+            )
 
 
 def _stepping(work: Work) -> None:

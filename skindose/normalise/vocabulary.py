@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from skindose.model import Code
 from skindose.units import convert
 
+THICKEST_OTHER_MM = 1.0  # of a filter material without a limit of its own
+
 
 class ReferencePoint(NamedTuple):
     """Where the reference point is defined to be: `mm` from `origin` towards the source (from it for "source")."""
@@ -32,6 +34,28 @@ def word(table: str, codes: Iterable[Code]) -> str:
     """Our word for the first code that the table knows, else ""."""
     known: dict[str, str] = tables()[table]
     return next((known[code.value.strip()] for code in codes if code.value.strip() in known), "")
+
+
+def filter_material(codes: Iterable[Code]) -> str:
+    """Symbol of a filter's material by its code, else by the code's meaning; "Cu+Al" for both, "" for none known."""
+    codes = list(codes)
+    known = word("filter_material", codes)
+    if known:
+        return known
+    meanings = " ".join(code.meaning for code in codes)
+    return next((name for name, pattern in _filter_patterns() if pattern.search(meanings)), "")
+
+
+@lru_cache(maxsize=1)
+def _filter_patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    rows = tables()["filter_text"]
+    return tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in rows.items())
+
+
+def thickest_mm(material: str) -> float:
+    """More than this is no filter of that material but a mistake."""
+    limits: dict[str, float] = tables()["filter_thickest_mm"]
+    return limits.get(material, max(limits.values()) if not material else THICKEST_OTHER_MM)
 
 
 def reference_by_code(codes: Iterable[Code]) -> ReferencePoint | None:

@@ -13,6 +13,7 @@ from skindose.model import BoolArray, ByteArray, FloatArray, Status
 from skindose.normalise.items import Record
 from skindose.normalise.notes import Notes
 from skindose.normalise.profiles import Profile
+from skindose.normalise.standin import default_spread, plus_minus, pooled
 from skindose.normalise.vocabulary import word
 
 COLUMNS = (
@@ -64,6 +65,7 @@ class Work:
     accumulated  the containers of accumulated data, with their plane
     dosed        (events,) events with air kerma or KAP: only they need assumptions
     invented     events whose distance to the detector is only the profile's
+    other_filters    symbols of filter materials other than aluminium and copper
     reason       why an event is not mapped, "" while nothing speaks against it
     """
 
@@ -77,23 +79,36 @@ class Work:
         self.notes = notes
         self.columns = {name: np.full(len(records), np.nan) for name in COLUMNS}
         self.status: dict[str, ByteArray] = {name: np.zeros(len(records), dtype=np.uint8) for name in COLUMNS}
+        self.spread: dict[str, FloatArray] = {name: np.zeros(len(records)) for name in COLUMNS}
         self.dosed = np.zeros(len(records), dtype=np.bool_)
         self.event_type: tuple[str, ...] = ()
         self.protocol: tuple[str, ...] = ()
         self.plane: tuple[str, ...] = ()
         self.invented: set[int] = set()
+        self.other_filters: set[str] = set()
         self.reason = [""] * len(records)
         self._corrected: dict[tuple[str, int], float] = {}
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def put(self, column: str, event: int, value: float, status: Status) -> None:
-        """Sets one value with its status; a value that the user corrected stays."""
+    def add_column(self, column: str) -> None:
+        """One more column, all missing; one that is there stays."""
+        if column not in self.columns:
+            self.columns[column] = np.full(len(self), np.nan)
+            self.status[column] = np.zeros(len(self), dtype=np.uint8)
+            self.spread[column] = np.zeros(len(self))
+
+    def put(self, column: str, event: int, value: float, status: Status, spread: float = 0.0) -> None:
+        """Sets one value with its status; a value that the user corrected stays.
+
+        spread   standard uncertainty of a value that stands in for a missing one
+        """
         if (column, event) in self._corrected:
-            value, status = self._corrected[column, event], Status.CORRECTED
+            value, status, spread = self._corrected[column, event], Status.CORRECTED, 0.0
         self.columns[column][event] = value
         self.status[column][event] = status
+        self.spread[column][event] = spread
 
     def correct(self, column: str, event: int, value: float) -> None:
         """A value that the user knows better: whatever the file says, it is this one."""
@@ -142,48 +157,58 @@ class Work:
         return kept
 
     def like(self, event: int) -> tuple[Hashable, ...]:
-        """Keys of likeness, from the narrowest: same kind and protocol, same kind, any event."""
-        kind, protocol = self.event_type[event], self.protocol[event]
-        return (kind, protocol), (kind,), ()
+        """Keys of likeness, from the narrowest: same plane, kind and protocol, and step by step less, to any event."""
+        plane, kind, protocol = self.plane[event], self.event_type[event], self.protocol[event]
+        return (plane, kind, protocol), (None, kind, protocol), (plane, kind, None), (None, kind, None), ()
 
     def fill_from_like(self, column: str, what: str, default: float | None, unit: str) -> None:
         """Missing values: the median of like events of the file, else the default; marked assumed."""
-        gaps = self.missing(column)
+        gaps, usual = self.missing(column), default_spread(column)
         if not gaps:
             return
-        medians = self._medians(column)
+        groups = self._groups(column)
         for event in gaps:
-            value = next((medians[key] for key in self.like(event) if key in medians), None)
-            if value is not None:
-                how = "the median of like events of the file is taken"
+            like = next((groups[key] for key in self.like(event) if key in groups), None)
+            if like is not None:
+                value = float(np.median(like))
+                spread = pooled(usual, np.subtract(like, value))
+                how = f"the median of like events of the file is taken: {plus_minus(value, spread, unit)}"
             elif default is not None:
-                value, how = default, f"{default:g} {unit} of the profile is taken"
+                value, spread = default, usual
+                how = f"{plus_minus(default, usual, unit)} of the profile is taken"
             else:
                 continue
-            self.put(column, event, value, Status.ASSUMED)
+            self.put(column, event, value, Status.ASSUMED, spread)
             self.notes.assume(f"{what} missing", how, event)
 
-    def _medians(self, column: str) -> dict[Hashable, float]:
+    def _groups(self, column: str) -> dict[Hashable, list[float]]:
+        """Known values of the events with dose by key of likeness."""
         groups: dict[Hashable, list[float]] = {}
         usable = ~np.isnan(self.columns[column]) & self.dosed
         for event in where(usable):
             for key in self.like(event):
                 groups.setdefault(key, []).append(float(self.columns[column][event]))
-        return {key: float(np.median(values)) for key, values in groups.items()}
+        return groups
 
-    def carry(self, column: str, same: Callable[[int], Hashable]) -> list[tuple[int, float]]:
-        """For each missing value: the last one before it among events with the same key, else the next one after."""
+    def carry(
+        self, column: str, same: Callable[[int], Hashable], usable: BoolArray | None = None
+    ) -> list[tuple[int, float, float]]:
+        """For each missing value: the last one before it among events with the same key, else the next one after.
+
+        usable    (events,) events whose value may be taken; all without
+        returns   event, value and its standard uncertainty, from the steps between events of that key
+        """
         values, found = self.columns[column], []
         known: dict[Hashable, list[int]] = {}
-        for event in where(~np.isnan(values)):
+        for event in where(~np.isnan(values) if usable is None else ~np.isnan(values) & usable):
             known.setdefault(same(event), []).append(event)
+        spreads = {key: pooled(default_spread(column), np.diff(values[others])) for key, others in known.items()}
         for event in self.missing(column):
             others = known.get(same(event), [])
             before = [other for other in others if other < event]
-            if before:
-                found.append((event, float(values[before[-1]])))
-            elif others:
-                found.append((event, float(values[others[0]])))
+            if others:
+                value = float(values[before[-1] if before else others[0]])
+                found.append((event, value, spreads[same(event)]))
         return found
 
     def accumulated_of(self, event: int) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Events -> Quality: the beam quality of every event, with what had to be assumed for it."""
+"""Events -> Quality: the beam quality of every event."""
 
 from __future__ import annotations
 
@@ -7,65 +7,44 @@ from typing import NamedTuple
 import numpy as np
 
 from skindose.model import BoolArray, Events, FloatArray
-from skindose.physics import backscatter, quality
+from skindose.physics import quality
 from skindose.physics.quality import Quality
 
-FALLBACK_KVP_KV = 80.0
+IDLE_KVP_KV = 80.0  # of events without a beam, whose quality nothing reads
 
 
 class Found(NamedTuple):
     """Beam qualities, one per event, and what the result says of them."""
 
     quality: Quality
-    assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def of_events(events: Events, used: BoolArray) -> Found:
-    """The beam quality of every event.
+    """The beam quality of every event: its voltage behind its filters and the tube's own.
 
-    What is missing takes the median of the file's other events; without any, 80 kV and no added filter.
-
-    used    (events,) events with a beam; only of them anything is said
+    used     (events,) events with a beam; only of them anything is said
+    raises   ValueError where one of them has no voltage or filter: `normalise` leaves none out;
+             SettingsError for a filter material that is not known
     """
-    kvp, al, cu = (
-        _filled(values, fallback)
-        for values, fallback in (
-            (events.kvp_kv, FALLBACK_KVP_KV),
-            (events.filter_al_mm, 0.0),
-            (events.filter_cu_mm, 0.0),
-        )
-    )
-    total_al = al + events.machine.inherent_filtration_mmal
-    found = quality.quality(kvp, total_al, cu, events.machine.anode_angle_deg)
-    notes = (
-        *_note(events.kvp_kv, kvp, used, "tube voltage (kV)"),
-        *_note(events.filter_al_mm, al, used, "added aluminium (mm)"),
-        *_note(events.filter_cu_mm, cu, used, "added copper (mm)"),
-    )
-    return Found(found, notes, _warnings(found.take(used), quality.outside(kvp[used], total_al[used], cu[used])))
+    kvp = _of_used(events.kvp_kv, used, IDLE_KVP_KV)
+    total_al = _of_used(events.filter_al_mm, used, 0.0) + events.machine.inherent_filtration_mmal
+    cu = _of_used(events.filter_cu_mm, used, 0.0)
+    other = {name: _of_used(values, used, 0.0) for name, values in events.filter_other_mm.items()}
+    for name, thickness_mm in events.machine.inherent_filters_mm.items():
+        other[name] = other.get(name, np.zeros(len(events))) + thickness_mm
+    found = quality.quality(kvp, total_al, cu, events.machine.anode_angle_deg, other)
+    rows = {name: values[used] for name, values in other.items()}
+    return Found(found, _warnings(quality.outside(kvp[used], total_al[used], cu[used], rows)))
 
 
-def _filled(values: FloatArray, fallback: float) -> FloatArray:
-    known = np.isfinite(values)
-    if known.all():
-        return values
-    return np.where(known, values, np.median(values[known]) if known.any() else fallback)
+def _of_used(values: FloatArray, used: BoolArray, idle: float) -> FloatArray:
+    if not np.isfinite(values[used]).all():
+        raise ValueError("an event with a beam has no tube voltage or filter")
+    return np.where(used, values, idle)
 
 
-def _note(given: FloatArray, filled: FloatArray, used: BoolArray, what: str) -> tuple[str, ...]:
-    missing = ~np.isfinite(given)
-    count = int((missing & used).sum())
-    if not count:
+def _warnings(off_table: int) -> tuple[str, ...]:
+    if not off_table:
         return ()
-    whence = "no event has one" if missing.all() else "the median of the other events"
-    return (f"Beam quality: {what} is missing in {count} events and taken as {filled[missing][0]:g}: {whence}.",)
-
-
-def _warnings(found: Quality, off_table: int) -> tuple[str, ...]:
-    notes: list[str] = []
-    if off_table:
-        notes.append(f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.")
-    if count := backscatter.outside(found):
-        notes.append(f"{count} events have a beam outside the backscatter data (50 to 150 kV) and use its edge.")
-    return tuple(notes)
+    return (f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.",)

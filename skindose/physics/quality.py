@@ -1,11 +1,12 @@
 """Beam quality: the spectrum behind a stack of filters, its half-value layer and mean energy.
 
 Spectra come from a table over tube voltage and anode angle (`data/beams.npz`, made by scripts/make_beam_tables.py);
-filters act on them exactly, energy by energy, so only voltage and angle are interpolated.
+filters act on them exactly, energy by energy, so only voltage and angle are interpolated, by curves without kinks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,20 +15,23 @@ from typing import Any
 
 import numpy as np
 
+from skindose.errors import SettingsError
 from skindose.model import FloatArray
 from skindose.units import mm_to_cm
 
 ANODE_DEG = 11.0  # where the caller has none
-DENSITY_GCM3 = {"Al": 2.699, "Cu": 8.96}
+KVP_RANGE_KV = (40.0, 150.0)  # the table's voltages go beyond, so that its ends do not bend the interpolation
 AL_RANGE_MM = (1.0, 25.0)  # total aluminium for which the table's lowest energy (6 keV) does not matter
 CU_RANGE_MM = (0.0, 3.0)
+OTHER_RANGE_MM = (0.0, 3.0)  # of metals; no beam is filtered with more
+LIGHT = {"Be": 50.0, "C": 50.0, "PMMA": 50.0, "polycarbonate": 50.0, "glass": 10.0, "oil": 100.0}  # at most, mm
 
 
 @dataclass(frozen=True)
 class Tables:
     """The arrays of `data/beams.npz`; energies last.
 
-    energy_kev    (energies,)
+    energy_kev    (energies,) middles of the bins, of 0.5 keV and parted at the filters' absorption edges
     kvp_kv        (voltages,)
     anode_deg     (angles,)
     kerma_rho     (energies,) spekpy's mass energy-absorption coefficient of air, cm2/g; weighs fluence as air kerma
@@ -51,6 +55,7 @@ def tables() -> Tables:
     """The beam table, read once."""
     data = np.load(BytesIO((files("skindose.physics.data") / "beams.npz").read_bytes()))
     media = _named(data, "medium_names", "medium_muen_rho_cm2g")
+    density = dict(zip(data["filter_names"].tolist(), data["filter_density_gcm3"].tolist(), strict=True))
     mu_rho = _named(data, "filter_names", "filter_mu_rho_cm2g")
     return Tables(
         energy_kev=data["energy_kev"],
@@ -58,7 +63,7 @@ def tables() -> Tables:
         anode_deg=data["anode_deg"],
         kerma_rho=data["kerma_rho_cm2g"],
         kerma=data["fluence"].astype(np.float64) * data["energy_kev"] * data["kerma_rho_cm2g"],
-        filter_mu={name: values * DENSITY_GCM3[name] for name, values in mu_rho.items()},
+        filter_mu={name: values * density[name] for name, values in mu_rho.items()},
         support_mu_rho=_named(data, "support_names", "support_mu_rho_cm2g"),
         medium_muen_rho=media,
     )
@@ -90,22 +95,44 @@ class Quality:
         return Quality(*(column[index] for column in columns))
 
 
-def quality(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg: float = ANODE_DEG) -> Quality:
+def quality(
+    kvp_kv: FloatArray,
+    al_mm: FloatArray,
+    cu_mm: FloatArray,
+    anode_deg: float = ANODE_DEG,
+    other_mm: Mapping[str, FloatArray] | None = None,
+) -> Quality:
     """Beam qualities of tube voltages and filters; equal beams are computed once.
 
     kvp_kv       (beams,) finite; outside 40 to 150 kV the nearest is taken
     al_mm        (beams,) total aluminium, inherent and added
     cu_mm        (beams,) added copper
     anode_deg    anode angle; outside 7 to 16 degrees the nearest is taken
+    other_mm     filters of other materials: name in `Tables.filter_mu` -> (beams,)
+    raises       SettingsError for a filter material that is not known
     """
-    beams = np.stack(np.broadcast_arrays(*(np.atleast_1d(values) for values in (kvp_kv, al_mm, cu_mm))), axis=1)
-    low, high = zip((tables().kvp_kv[0], tables().kvp_kv[-1]), AL_RANGE_MM, CU_RANGE_MM, strict=True)
-    distinct, which = np.unique(np.clip(beams, low, high), axis=0, return_inverse=True)
-    kvp, al, cu = distinct.T
-    kerma = _kerma(kvp, anode_deg) * np.exp(-_attenuation(al, cu))
-    kerma /= kerma.sum(axis=1, keepdims=True)
+    filters = {"Al": al_mm, "Cu": cu_mm, **(other_mm or {})}
+    _known(filters)
+    columns = np.broadcast_arrays(*(np.atleast_1d(values) for values in (kvp_kv, *filters.values())))
+    low, high = zip(KVP_RANGE_KV, *map(range_mm, filters), strict=True)
+    distinct, which = np.unique(np.clip(np.stack(columns, axis=1), low, high), axis=0, return_inverse=True)
+    kvp, cu = distinct[:, 0], distinct[:, 2]
+    kerma = _filtered(_kerma(kvp, anode_deg), filters, distinct[:, 1:])
     found = Quality(kvp, cu, _half_value_layer(kerma), _mean_energy(kerma), kerma)
     return found.take(which.reshape(-1))
+
+
+def range_mm(material: str) -> tuple[float, float]:
+    """Thinnest and thickest filter of a material that the table is good for."""
+    ranges = {"Al": AL_RANGE_MM, "Cu": CU_RANGE_MM}
+    return ranges.get(material, (0.0, LIGHT.get(material, OTHER_RANGE_MM[1])))
+
+
+def _known(materials: Mapping[str, Any]) -> None:
+    known = tables().filter_mu
+    for material in materials:
+        if material not in known:
+            raise SettingsError(f"filter material {material!r} is not known", remedy=f"Use one of: {', '.join(known)}.")
 
 
 def hvl_mmal(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg: float = ANODE_DEG) -> FloatArray:
@@ -113,21 +140,53 @@ def hvl_mmal(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg
     return quality(kvp_kv, al_mm, cu_mm, anode_deg).hvl_mmal
 
 
-def outside(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray) -> int:
+def outside(
+    kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, other_mm: Mapping[str, FloatArray] | None = None
+) -> int:
     """How many beams lie outside the table and are computed at its edge."""
-    kvp = tables().kvp_kv
-    ranges = ((kvp_kv, (kvp[0], kvp[-1])), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM))
+    ranges = [(kvp_kv, KVP_RANGE_KV), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM)]
+    ranges += [(values, range_mm(material)) for material, values in (other_mm or {}).items()]
     return int(np.any([(values < low) | (values > high) for values, (low, high) in ranges], axis=0).sum())
 
 
 def _kerma(kvp_kv: FloatArray, anode_deg: float) -> FloatArray:
-    """(beams, energies) unfiltered, linear between the neighbouring voltages and angles."""
+    """(beams, energies) unfiltered: each energy on a smooth curve through the table's voltages and angles.
+
+    Value and slope are continuous in both, and nothing swings below 0.
+    """
     table = tables()
-    angle, share = _between(table.anode_deg, np.array([anode_deg]))
-    at_angle = table.kerma[angle[0]] * (1 - share[0]) + table.kerma[angle[0] + 1] * share[0]
-    low, share = _between(table.kvp_kv, kvp_kv)
-    mixed: FloatArray = at_angle[low] * (1 - share)[:, None] + at_angle[low + 1] * share[:, None]
-    return mixed
+    angles = table.kerma.reshape(len(table.anode_deg), -1)
+    at_angle = _smooth(table.anode_deg, angles, np.array([anode_deg])).reshape(table.kerma.shape[1:])
+    return _smooth(table.kvp_kv, at_angle, kvp_kv)
+
+
+def _smooth(nodes: FloatArray, rows: FloatArray, values: FloatArray) -> FloatArray:
+    """(values, columns) cubic Hermite interpolation of every column, clamped.
+
+        slope at a node = 0 between secants of unlike sign, else their weighted harmonic mean: monotone wherever the
+        data are, so that no column that is positive swings below 0                         [FritschButland1984]
+
+    nodes    (nodes,)
+    rows     (nodes, columns)
+    """
+    low, share = _between(nodes, values)
+    step, t = np.diff(nodes)[low][:, None], share[:, None]
+    slope = _slopes(nodes, rows)
+    left = (1 - t) ** 2 * ((1 + 2 * t) * rows[low] + t * step * slope[low])
+    found: FloatArray = left + t**2 * ((3 - 2 * t) * rows[low + 1] + (t - 1) * step * slope[low + 1])
+    return found
+
+
+def _slopes(nodes: FloatArray, rows: FloatArray) -> FloatArray:
+    """(nodes, columns) slopes at the nodes; at the two ends the secant's."""
+    step = np.diff(nodes)[:, None]
+    secant = np.diff(rows, axis=0) / step
+    before, after = secant[:-1], secant[1:]
+    near, far = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+    alike = before * after > 0
+    mean = (near + far) / (near / np.where(alike, before, 1.0) + far / np.where(alike, after, 1.0))
+    found: FloatArray = np.concatenate([secant[:1], np.where(alike, mean, 0.0), secant[-1:]])
+    return found
 
 
 def _between(nodes: FloatArray, values: FloatArray) -> tuple[Any, FloatArray]:
@@ -136,9 +195,20 @@ def _between(nodes: FloatArray, values: FloatArray) -> tuple[Any, FloatArray]:
     return low, np.clip((values - nodes[low]) / (nodes[low + 1] - nodes[low]), 0.0, 1.0)
 
 
-def _attenuation(al_mm: FloatArray, cu_mm: FloatArray) -> FloatArray:
-    mu = tables().filter_mu
-    return mm_to_cm(al_mm)[:, None] * mu["Al"] + mm_to_cm(cu_mm)[:, None] * mu["Cu"]
+def _filtered(kerma: FloatArray, materials: Mapping[str, Any], thickness_mm: FloatArray) -> FloatArray:
+    """(beams, energies) behind the filters, rows sum to 1.
+
+        k(E) = k0(E) exp(-sum over materials of mu(E) t)
+
+    However thick the stack: what all energies lose alike is left out before the exponential.
+
+    thickness_mm    (beams, materials)
+    """
+    mu = np.stack([tables().filter_mu[material] for material in materials])
+    loss = np.where(kerma > 0, mm_to_cm(thickness_mm) @ mu, np.inf)
+    left = kerma * np.exp(loss.min(axis=1, keepdims=True) - loss)
+    found: FloatArray = left / left.sum(axis=1, keepdims=True)
+    return found
 
 
 def _half_value_layer(kerma: FloatArray) -> FloatArray:

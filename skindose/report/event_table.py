@@ -6,7 +6,7 @@ Written as HTML here, not in the template, because a long procedure has thousand
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def event_rows(result: Result) -> list[tuple[Cell, ...]]:
         _cells(events, ("air_kerma_rp_mgy",), _one),
         _cells(events, ("kap_gycm2",), _one),
         _cells(events, ("kvp_kv",), _one),
-        _cells(events, ("filter_cu_mm", "filter_al_mm"), _filter),
+        _filters(events),
         _cells(events, _ANGLES, _angles),
         _cells(events, _FIELD, _field),
         _cells(events, _TABLE, _table),
@@ -102,14 +102,28 @@ _TABLE = (
 def _cells(events: Events, names: tuple[str, ...], shown: Callable[..., str]) -> list[Cell]:
     """Cells of the columns `names`, put together by `shown`."""
     columns: list[FloatArray] = [getattr(events, name) for name in names]
-    counted = [name for name in names if name in events.status and "_end_" not in name]
-    letters = [""] * len(events)
-    if counted:
-        status = np.stack([events.status[name] for name in counted])
-        worst = np.take_along_axis(status, _RANK[status].argmax(axis=0)[None], axis=0)[0]
-        letters = [_LETTERS[Status(int(value))] for value in worst]
     values = zip(*(column.tolist() for column in columns), strict=True)
-    return [Cell(shown(*row), letter) for row, letter in zip(values, letters, strict=True)]
+    return [Cell(shown(*row), letter) for row, letter in zip(values, _letters(events, names), strict=True)]
+
+
+def _letters(events: Events, names: Sequence[str]) -> list[str]:
+    """(events,) the letter of the least certain of these columns."""
+    counted = [name for name in names if name in events.status and "_end_" not in name]
+    if not counted:
+        return [""] * len(events)
+    status = np.stack([events.status[name] for name in counted])
+    worst = np.take_along_axis(status, _RANK[status].argmax(axis=0)[None], axis=0)[0]
+    return [_LETTERS[Status(int(value))] for value in worst]
+
+
+def _filters(events: Events) -> list[Cell]:
+    """The added filters of each event, whatever their materials."""
+    stack = {"Cu": events.filter_cu_mm, "Al": events.filter_al_mm, **events.filter_other_mm}
+    letters = _letters(events, [f"filter_{material.lower()}_mm" for material in stack])
+    rows = np.stack(list(stack.values()), axis=-1).tolist()
+    return [
+        Cell(_filter(dict(zip(stack, row, strict=True))), letter) for row, letter in zip(rows, letters, strict=True)
+    ]
 
 
 def _time(started: str) -> str:
@@ -121,11 +135,11 @@ def _one(value: float) -> str:
     return three_digits(value) if math.isfinite(value) else NO_VALUE
 
 
-def _filter(cu_mm: float, al_mm: float) -> str:
-    parts = [f"{value:.3g} {name}" for value, name in ((cu_mm, "Cu"), (al_mm, "Al")) if value > 0]
+def _filter(stack_mm: dict[str, float]) -> str:
+    parts = [f"{value:.3g} {name}" for name, value in stack_mm.items() if value > 0]
     if parts:
         return " + ".join(parts)
-    return "none" if math.isfinite(cu_mm) or math.isfinite(al_mm) else NO_VALUE
+    return "none" if any(map(math.isfinite, stack_mm.values())) else NO_VALUE
 
 
 def _angles(primary_deg: float, secondary_deg: float, primary_end_deg: float, secondary_end_deg: float) -> str:

@@ -55,6 +55,9 @@ def _columns(result: Result) -> dict[str, list[str]]:
     for name in FLOAT_COLUMNS:
         columns[name] = _numbers(getattr(events, name))
         columns[f"{name}_status"] = status_words(events, name)
+    for material, thickness_mm in events.filter_other_mm.items():
+        name = f"filter_{material.lower()}_mm"
+        columns |= {name: _numbers(thickness_mm), f"{name}_status": status_words(events, name)}
     columns |= _beam_columns(result)
     columns["peak_contribution_mgy"] = _numbers(peak_contribution_mgy(result))
     return columns

@@ -10,7 +10,12 @@ from tests.house import source
 
 DATA_FOLDERS = [
     folder
-    for folder in ("skindose/physics/data", "phantoms/skindose_phantoms", "skindose/triggers/presets")
+    for folder in (
+        "skindose/physics/data",
+        "skindose/montecarlo/data",
+        "phantoms/skindose_phantoms",
+        "skindose/triggers/presets",
+    )
     if (source.ROOT / folder / "SOURCES.toml").is_file()
 ]
 NO_DATA = {".py", ".md", ".pyc"}

@@ -16,7 +16,7 @@ def test_a_sphere_is_as_thick_as_its_diameter():
 def test_a_box_is_as_thick_as_its_sides_and_beyond_300_mm_nothing_is_told_apart():
     flat = scenes.lying_box(160.0, 60.0, 1000.0)
     across = np.abs(flat.normal) @ np.ptp(flat.vertices_mm, axis=0)
-    close(thickness_mm(flat), np.minimum(across, 300.0), rtol=1e-6, because="the ray leaves the normal by 1e-4")
+    close(thickness_mm(flat), np.minimum(across, 300.0), rtol=1e-4, because="the ray leaves the normal by up to 7.4e-5")
 
 
 def test_the_nearest_inner_side_behind_the_cell_counts_whatever_the_body():
@@ -26,13 +26,13 @@ def test_the_nearest_inner_side_behind_the_cell_counts_whatever_the_body():
 
 
 def plainly(skin):
-    """By the plane of every triangle, one cell after the other; the ray is the program's, off the normal by 1e-4."""
+    """By the plane of every triangle, one cell after the other; the ray is the program's, off the normal by 7.4e-5."""
     corners = skin.vertices_mm[skin.triangles]
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     normal = np.cross(b - a, c - a)
     found = np.full(len(a), 300.0)
     for cell in range(len(a)):
-        ray = -(skin.normal[cell] + 1e-3 * np.array([0.0331, 0.0517, 0.0743]))
+        ray = -(skin.normal[cell] + (3.31e-5, 5.17e-5, 7.43e-5))
         origin = skin.centroid_mm[cell]
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.einsum("ij,ij->i", a - origin, normal) / (normal @ ray)

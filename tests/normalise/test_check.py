@@ -84,9 +84,9 @@ def test_everything_can_be_written_as_json(maker):
 def test_a_gap_is_told_once_with_what_was_done_about_it():
     found = checks(event(1, without=("kvp", "table_head_tilt_angle")), event(2))
     (kvp,) = said(found, "kVp missing")
-    assert kvp.consequence == "the median of like events of the file is taken"
+    assert kvp.consequence == "the median of like events of the file is taken: 80 kV +- 11 kV"
     (tilt,) = said(found, "head tilt angle missing")
-    assert tilt.consequence == "0 is assumed"
+    assert tilt.consequence == "the last one before it, else the next, is taken, +- 2 degrees"
     assert len(said(found, "region")) == 2  # the item that no event has, and what the program took
 
 

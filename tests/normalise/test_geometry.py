@@ -217,10 +217,10 @@ def test_positions_that_no_event_has_stay_missing():
     assert events.mapped.all()
 
 
-def test_missing_table_angles_are_zero_and_said_once():
+def test_table_angles_that_no_event_has_are_zero_and_said_once():
     gone = tuple(name for name in COMPLETE if name.startswith("table") and name.endswith("angle"))
-    events = normalise(procedure(event(1, without=gone), event(2)))
-    assert status(events, "table_horizontal_rotation_angle_deg") == [Status.ASSUMED, Status.REPORTED]
+    events = normalise(procedure(event(1, without=gone), event(2, without=gone)))
+    assert status(events, "table_horizontal_rotation_angle_deg") == [Status.ASSUMED, Status.ASSUMED]
     assert len([sentence for sentence in events.assumptions if "0 is assumed" in sentence and "tilt" in sentence]) == 1
 
 

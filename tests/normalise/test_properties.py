@@ -20,8 +20,10 @@ MACHINES = [("Siemens", "AXIOM-Artis"), ("Philips", "Allura"), ("Philips", "Azur
 def same(one, other):
     for field in dataclasses.fields(one):
         left, right = getattr(one, field.name), getattr(other, field.name)
-        if field.name == "status":
-            assert all(np.array_equal(left[name], right[name]) for name in COLUMNS)
+        if field.name in ("status", "spread", "filter_other_mm"):
+            assert left.keys() == right.keys()
+            for name in left:
+                np.testing.assert_array_equal(left[name], right[name], err_msg=f"{field.name} {name}")
         elif isinstance(left, np.ndarray | float):
             np.testing.assert_array_equal(left, right, err_msg=field.name)
         else:

@@ -102,10 +102,89 @@ def test_wedges_placed_by_private_items_are_said():
     assert not any("wedge" in sentence for sentence in away.assumptions)
 
 
-def test_a_material_that_is_not_modelled_is_named():
-    events = one(added_filter(MOLYBDENUM, 0.03, 0.03), added_filter(COPPER, 0.1))
+@pytest.mark.parametrize(
+    ("code", "symbol"),
+    [
+        (MOLYBDENUM, "Mo"),
+        (Code("45215009", "SCT", "Tantalum"), "Ta"),
+        (Code("2309006", "SCT", "Gold"), "Au"),
+        (Code("C-164F9", "SRT", "Tungsten or Tungsten compound"), "W"),
+        (Code("88488004", "SCT", "Lead"), "Pb"),
+        (Code("X1", "99MAKER", "Gold filter"), "Au"),
+        (Code("X2", "99MAKER", "Tin 0.4"), "Sn"),
+        (Code("X3", "99MAKER", "BRASS"), "brass"),
+        (Code("X4", "99MAKER", "Lucite plate"), "PMMA"),
+        (Code("X5", "99MAKER", "Graphite"), "C"),
+    ],
+)
+def test_other_materials_are_read_by_code_or_meaning(code, symbol):
+    without = event(2, added_filter(COPPER, 0.1), without=("x_ray_filters",))
+    events = normalise(
+        procedure(
+            event(1, added_filter(code, 0.03, 0.05), added_filter(COPPER, 0.1), without=("x_ray_filters",)), without
+        )
+    )
+    column = f"filter_{symbol.lower()}_mm"
+    assert list(events.filter_other_mm) == [symbol]
+    close(
+        events.filter_other_mm[symbol], [0.04, 0.0], rtol=1e-9, because="mean of minimum and maximum; not listed is 0"
+    )
+    close(events.filter_cu_mm, [0.1, 0.1], rtol=1e-9, because="copper apart")
+    assert list(events.status[column]) == [Status.REPORTED, Status.REPORTED]
+    assert not events.spread[column].any()
+    assert not events.warnings
+
+
+def test_a_file_of_copper_and_aluminium_has_no_other_materials():
+    assert one(added_filter(COPPER, 0.1), added_filter(ALUMINIUM, 1.0)).filter_other_mm == {}
+
+
+def test_other_materials_are_filled_as_copper_is():
+    tantalum = Code("45215009", "SCT", "Tantalum")
+    events = normalise(
+        procedure(
+            event(1, added_filter(tantalum, 0.05), without=("x_ray_filters",)),
+            event(2, added_filter(tantalum, None), without=("x_ray_filters",)),
+            event(3, without=("x_ray_filters",)),
+        )
+    )
+    close(events.filter_other_mm["Ta"], [0.05, 0.05, 0.05], rtol=1e-9, because="the other event's")
+    assert list(events.status["filter_ta_mm"]) == [Status.REPORTED, Status.ASSUMED, Status.ASSUMED]
+    assert list(events.spread["filter_ta_mm"] > 0) == [False, True, True]
+    assert any("Ta filter missing in 2 of 3" in sentence for sentence in events.assumptions)
+
+
+def test_a_material_that_is_not_known_is_named():
+    events = one(added_filter(Code("X", "99MAKER", "Unobtainium"), 0.03, 0.03), added_filter(COPPER, 0.1))
     close(filters(events), (0.0, 0.1), rtol=1e-9, because="copper only")
-    assert any("molybdenum" in sentence for sentence in events.warnings)
+    assert any("Unobtainium" in sentence for sentence in events.warnings)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "thickness_mm", "copper_mm", "aluminium_mm"),
+    [
+        ("Copper and aluminium", 1.4, 0.4, 1.0),
+        ("CuAl", 1.9, 0.9, 1.0),
+        ("Aluminum, Copper", 1.1, 0.1, 1.0),
+        ("Cu/Al", 0.3, 0.3, 0.0),
+    ],
+)
+def test_copper_and_aluminium_with_one_thickness_are_parted_and_said(meaning, thickness_mm, copper_mm, aluminium_mm):
+    events = one(added_filter(Code("X", "99MAKER", meaning), thickness_mm))
+    close(filters(events), (aluminium_mm, copper_mm), rtol=1e-9, because="1 mm of aluminium backs the copper")
+    for column in ("filter_al_mm", "filter_cu_mm"):
+        assert events.status[column][0] == Status.ASSUMED
+        assert events.spread[column][0] > 0
+    assert any("copper and aluminium" in sentence and "+-" in sentence for sentence in events.assumptions)
+
+
+@pytest.mark.parametrize(("code", "thickness_mm"), [(COPPER, 20.0), (ALUMINIUM, 40.0), (MOLYBDENUM, 5.0)])
+def test_an_absurd_thickness_is_not_used_and_said(code, thickness_mm):
+    events = normalise(procedure(event(1), event(2, added_filter(code, thickness_mm), without=("x_ray_filters",))))
+    close(events.filter_cu_mm[0], 0.3, rtol=1e-9, because="as reported")
+    stack = [events.filter_al_mm[1], events.filter_cu_mm[1], *(column[1] for column in events.filter_other_mm.values())]
+    assert max(stack) <= 0.3, "a like event's or none, never the absurd one"
+    assert any("thickness minimum is implausible" in sentence for sentence in events.warnings)
 
 
 def test_filter_items_without_a_container_count():

@@ -1,0 +1,1 @@
+"""Cross-sections of the elements; SOURCES.toml beside them says where they come from."""

@@ -1,0 +1,25 @@
+"""Threads for batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """`map`, or that of a pool of threads where there is enough to do; None: one per processor that may be used."""
+    count = min(threads or processors(), tasks)
+    if count < 2:
+        yield map
+        return
+    with ThreadPoolExecutor(count) as pool:
+        yield pool.map
+
+
+def processors() -> int:
+    """Processors that this process may use; all of them where the system does not tell (Windows, macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
