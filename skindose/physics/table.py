@@ -117,7 +117,8 @@ def _returned(beams: Quality, layers: tuple[Layer, ...], share: FloatArray, mu: 
         mean = per_material[layer.material] @ _mean_over(layer.top_mm - upper_mm, layer.thickness_mm).T
         total += share[:, index, None, None] * np.einsum("ek,kas->esa", weight, mean)
     cosine = np.cos(np.radians(ANGLE_STEP_DEG * np.arange(total.shape[2])))
-    return np.minimum(total * (ALL_ORDERS[0] + ALL_ORDERS[1] * (1 - cosine)), 1.0)
+    found: FloatArray = np.minimum(total * (ALL_ORDERS[0] + ALL_ORDERS[1] * (1 - cosine)), 1.0)
+    return found
 
 
 def _mean_over(nearest_mm: float, thickness_mm: float) -> FloatArray:
