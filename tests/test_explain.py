@@ -1,4 +1,4 @@
-"""`explain`: shares that sum to the peak, factors that multiply to each share, corrections switched off as by option."""
+"""`explain`: shares that sum to the peak, factors that multiply to each share, corrections off as by option."""
 
 import json
 
