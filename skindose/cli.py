@@ -268,6 +268,39 @@ def explain(
 
 
 @app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="RDSR file (DICOM)", show_default=False)],
+    phantom: Body = None,
+    region: Region = None,
+    profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    config: Config = None,
+    precision: Annotated[
+        float, typer.Option(min=0.05, max=50, help="percent (k = 1) wanted at the fast engine's peak")
+    ] = 1.0,
+    seconds: Annotated[float, typer.Option(min=1, help="longest time")] = 180.0,
+    photons: Annotated[int, typer.Option(min=1000, help="most photons")] = 200_000_000,
+    body: Annotated[str, typer.Option(help="what the body is made of: water or soft-tissue")] = "water",
+    seed: Annotated[int, typer.Option(min=0, help="seed of the photons")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a procedure again by Monte Carlo, on the same body, and print the fast engine against it."""
+    from skindose import rdsr, units
+    from skindose import verify as judge
+    from skindose.report import verification
+
+    settings = _settings(config, {"phantom": phantom, "region": region, "profile": profile})
+    effort = judge.Effort(units.express(precision, "1", "percent"), seconds, photons, seed, body)
+    try:
+        document = judge.verify(rdsr.read(file), settings, effort).to_dict()
+    except SkindoseError as error:
+        raise error.at(file.name or str(file)) from None
+    if as_json:
+        _print_json(document)
+    else:
+        verification.print_verification(document)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="folder for the demonstration")] = Path("demo"), as_json: AsJson = False
 ) -> None:

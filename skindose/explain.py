@@ -184,9 +184,9 @@ def _rows(result: Result, place: Place, found: list[tuple[Beams, Hits, Factors]]
 
 def _parts(hits: Hits, factors: Factors) -> dict[str, FloatArray]:
     """The equation's parts of each hit by name, in its order."""
-    parts = {"in_field": hits.coverage, "scatter": hits.coverage * (factors.backscatter - 1.0)}
+    parts = {"in_field": hits.coverage, "scatter": factors.scatter}
     arrays = {name: value for name, value in vars(factors).items() if isinstance(value, np.ndarray)}
-    del arrays["backscatter"]
+    del arrays["scatter"]
     names = sorted(arrays, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     return parts | {name: arrays[name] for name in names}
 

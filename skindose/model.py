@@ -311,8 +311,7 @@ class Beams:
     circular                field is the ellipse inscribed in its edges
     reference_distance_mm   focal spot to reference plane along the axis
     air_kerma_rp_mgy        of this sub-event
-    table_rotation          (beams, 3, 3) and
-    table_origin_mm         (beams, 3): x_table = table_rotation @ x_patient + table_origin_mm
+    table_rotation          (beams, 3, 3): x_table = table_rotation @ x_patient + table_origin_mm (beams, 3)
     support_mm              (layers, 6) slabs in the table frame: x_min, x_max, y_min, y_max, z_min, z_max
     support                 the layers in words, same order
     """
@@ -374,11 +373,11 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * backscatter * medium * coverage
+    dose = air_kerma_rp * calibration * inverse_square * transmission * medium * (coverage + scatter)
     """
 
     inverse_square: FloatArray
-    backscatter: FloatArray
+    scatter: FloatArray  # the patient's, over the primary's free in air: B - 1 where the primary covers the cell
     medium: FloatArray
     transmission: FloatArray
     calibration: FloatArray
@@ -436,6 +435,7 @@ class Quantity:
     tolerance: float = 0.0  # true = value / (1 + e), e rectangular within +-tolerance (IEC 60601-2-43); 0: exact
     at_most: float | None = None  # value is a lower bound: how much it can be, infinite where nobody knows
     lacks: str = ""  # what a lower bound lacks, in words
+    draws: FloatArray | None = field(default=None, compare=False)  # of the true value; they win over `tolerance`
 
 
 @dataclass(frozen=True)
@@ -487,6 +487,7 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    uncertainty: Any = None  # uncertainty.Uncertainty: the peak's
     plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""

@@ -43,7 +43,7 @@ from skindose.quantities import (
     totals_of,
     worst_skin_dose_mgy,
 )
-from skindose.uncertainty import basis, interval_95, kerma_tolerance
+from skindose.uncertainty import up_to_mgy, with_uncertainty
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
@@ -177,13 +177,23 @@ def _cast(
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 
 
+def recast(result: Result, events: Events) -> DoseMap:
+    """The map of a result's beams with other events, behind another table for instance; the result has a map.
+
+    raises   as `compute`
+    """
+    if result.placement is None or result.beams is None:
+        raise ValueError("a result without a map has no beams")
+    return _cast(events, result.placement, result.beams, result.phantom, result.settings).dosemap
+
+
 def _with_map(result: Result, mapped: _Mapped) -> Result:
     placement, beams, dosemap = mapped.placement, mapped.beams, mapped.dosemap
     on_body = dosemap.on_body
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    unlit, tolerance = _unlit(result.events, beams, on_body), kerma_tolerance(result.events)
+    unlit = _unlit(result.events, beams, on_body)
     result = replace(
         result,
         placement=placement,
@@ -193,14 +203,12 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         dosemap=dosemap,
         plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
-        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy, tolerance) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *mapped.assumptions,
-            f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
@@ -210,7 +218,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(dosemap, unlit, beams),
         ),
     )
-    return _bounded(result, unlit)
+    return _bounded(with_uncertainty(result), unlit)
 
 
 def _bounded(result: Result, unlit: BoolArray) -> Result:
@@ -230,13 +238,13 @@ def _bounded(result: Result, unlit: BoolArray) -> Result:
     if not lacks.reasons:
         return result
     most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy, highest)
-    known, sure = bool(np.isfinite(most)), kerma_tolerance(events)
+    known = bool(np.isfinite(most))
     warning = lower_bound_warning(lacks.reasons, result.totals["air_kerma_mapped_fraction"], most if known else None)
     return replace(
         result,
         peak_upper_bound_mgy=most if known else None,
         peak_lacks=lacks.reasons,
-        peak_interval_mgy=(interval_95(peak.skin_dose_mgy, sure)[0], interval_95(most, sure)[1]) if known else None,
+        peak_interval_mgy=up_to_mgy(result, most) if known else None,
         assumptions=(*result.assumptions, *([bound_words(events)] if known else [])),
         warnings=(warning, *result.warnings),
     )
@@ -355,7 +363,7 @@ def _psd(result: Result) -> Quantity:
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
         note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
-        tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(lacks),
+        draws=None if (drawn := result.uncertainty) is None else units.mgy_to_gy(peak.skin_dose_mgy) * drawn.ratio,
     )

@@ -1,4 +1,4 @@
-"""`explain`: shares that sum to the peak, factors that multiply to each share, corrections off as by option."""
+"""`explain`: shares sum to the peak, factors multiply to each share, corrections are switched off as by option."""
 
 import json
 

@@ -20,6 +20,7 @@ from skindose.changes import Change
 from skindose.dose import area_above_mm2
 from skindose.model import Finding, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
+from skindose.uncertainty import Uncertainty
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
 SCHEMA_VERSION = "1.0"
@@ -237,6 +238,26 @@ def _peak(result: Result) -> dict[str, Any] | None:
         "interval_95_mgy": result.peak_interval_mgy,
         "lower_bound_reason": "; ".join(result.peak_lacks) or None,
         "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
+        "uncertainty": _uncertainty(result.uncertainty, result.dosemap.peak.skin_dose_mgy),
+    }
+
+
+def _uncertainty(found: Uncertainty | None, shown_mgy: float) -> dict[str, Any] | None:
+    """How far off the peak may be, and what that is made of."""
+    if found is None:
+        return None
+    return {
+        "median_mgy": found.median * shown_mgy,
+        "mean_mgy": found.mean * shown_mgy,
+        "relative_standard": found.standard,
+        "placements": found.placements,
+        "draws": found.draws,
+        "place_within_mm_95": found.place_mm,
+        "regions": [{"region": name, "probability": chance} for name, chance in found.regions],
+        "sources": [
+            {"source": one.source, "relative_standard": one.standard, "share": one.share, "basis": one.basis}
+            for one in found.shares
+        ],
     }
 
 
