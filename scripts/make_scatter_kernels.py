@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from skindose.montecarlo.jit import _collide, _per_cosine, _pick, _place, _stream, _turn, _uniform
+from skindose.montecarlo.jit import _collide, _per_cosine, _place, _stream, _turn, _uniform
 from skindose.montecarlo.materials import MATERIALS, muen_rho_cm2g, tables
 
 ENERGY_KEV = np.array([12.0, 15.0, 20.0, 25.0, 30.0, 36.0, 43.0, 52.0, 62.0, 74.0, 88.0, 105.0, 125.0, 150.0])

@@ -184,7 +184,8 @@ def recast(result: Result, events: Events) -> DoseMap:
     """
     if result.placement is None or result.beams is None:
         raise ValueError("a result without a map has no beams")
-    return _cast(events, result.placement, result.beams, result.phantom, result.settings).dosemap
+    known = result.calibrations
+    return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
 
 
 def _with_map(result: Result, mapped: _Mapped) -> Result:
