@@ -147,6 +147,15 @@ def test_filters_of_any_material_are_the_exponential_of_their_thickness():
     close(both.kerma, turned.kerma, rtol=1e-9, because="filters commute")
 
 
+@pytest.mark.parametrize(("other", "mm"), [("Ta", 0.1), ("Sn", 0.3), ("brass", 0.2), ("Zn", 0.1), ("PMMA", 5.0)])
+def test_other_filters_are_worth_the_copper_that_hardens_as_much(other, mm):
+    """Measured curves of tables are tabulated over copper."""
+    got = one(90.0, 3.0, 0.1, other_mm={other: np.array([mm])})
+    assert got.cu_mm[0] > 0.1
+    close(one(90.0, 3.0, got.cu_mm[0]).hvl_mmal, got.hvl_mmal, rtol=1e-3, because="straight between steps of 0.02 and 0.05 mm")
+    assert one(90.0, 3.0, 0.1, other_mm={other: np.zeros(1)}).cu_mm[0] == 0.1
+
+
 def test_a_material_that_is_not_known_is_refused():
     with pytest.raises(SettingsError, match="'Unobtainium' is not known"):
         one(80.0, 2.5, 0.0, other_mm={"Unobtainium": np.array([0.1])})
