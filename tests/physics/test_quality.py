@@ -152,7 +152,7 @@ def test_other_filters_are_worth_the_copper_that_hardens_as_much(other, mm):
     """Measured curves of tables are tabulated over copper."""
     got = one(90.0, 3.0, 0.1, other_mm={other: np.array([mm])})
     assert got.cu_mm[0] > 0.1
-    close(one(90.0, 3.0, got.cu_mm[0]).hvl_mmal, got.hvl_mmal, rtol=1e-3, because="straight between steps of 0.02 and 0.05 mm")
+    close(one(90.0, 3.0, got.cu_mm[0]).hvl_mmal, got.hvl_mmal, rtol=1e-3, because="straight between 0.02 and 0.05 mm")
     assert one(90.0, 3.0, 0.1, other_mm={other: np.zeros(1)}).cu_mm[0] == 0.1
 
 
