@@ -57,7 +57,7 @@ class Case:
         """Air kerma free in air by the inverse square alone, in the share of the cell that is lit."""
         one = np.ones(len(self.hits.cell))
         square = (self.beams.reference_distance_mm[self.hits.beam()] / self.hits.distance_mm) ** 2
-        return dose_map([(self.beams, self.hits, Factors(square, one, one, one, one))], self.body)
+        return dose_map([(self.beams, self.hits, Factors(square, 0 * one, one, one, one))], self.body)
 
     def dose_mgy(self, plane: str = "") -> FloatArray:
         """(cells,) the sum of it, over one plane's events if named."""

@@ -19,7 +19,7 @@ _SEEDS = 64
 
 
 def dose_map(parts: Iterable[tuple[Beams, Hits, Factors]], phantom: Phantom, keep_halo: bool = True) -> DoseMap:
-    """Dose per cell: the air kerma of each hit's beam times its factors times the share of the cell that is lit.
+    """Dose per cell: the air kerma of each hit's beam times its factors, of primary and scatter.
 
     The uncertainty is that of the displayed air kerma alone, the same for every event of a machine, hence additive.
 
@@ -60,7 +60,7 @@ def hit_dose_mgy(beams: Beams, hits: Hits, factors: Factors) -> FloatArray:
     """(hits,) what each hit adds to its cell."""
     kerma_mgy = beams.air_kerma_rp_mgy[hits.beam()]
     free_in_air_mgy = kerma_mgy * factors.calibration * factors.inverse_square * factors.transmission
-    return np.asarray(free_in_air_mgy * factors.backscatter * factors.medium * hits.coverage, dtype=np.float64)
+    return np.asarray(free_in_air_mgy * factors.medium * (hits.coverage + factors.scatter), dtype=np.float64)
 
 
 def _nearest_mm(hits: Hits) -> FloatArray:

@@ -35,11 +35,11 @@ def test_the_plane_at_the_reference_point_gets_the_air_kerma_times_the_listed_fa
     hits, factors = result.hits, result.factors
     nearest = int(np.argmin(hits.distance_mm))
     close(hits.distance_mm[nearest], 600.0, atol=0.1, because="a cell's centroid is within 8 mm of the axis")
-    listed = factors.inverse_square * factors.transmission * factors.backscatter * factors.medium * factors.calibration
-    want = 100.0 * listed * hits.coverage
+    listed = factors.inverse_square * factors.transmission * factors.medium * factors.calibration
+    want = 100.0 * listed * (hits.coverage + factors.scatter)
     close(result.dosemap.hit_dose_mgy, want, rtol=1e-7, because="one product, kept in 4 bytes")
     close(factors.inverse_square, (600.0 / hits.distance_mm) ** 2, rtol=1e-12, because="the definition")
-    for factor, bounds in ((factors.backscatter, (1.3, 1.5)), (factors.medium, (1.0, 1.05))):
+    for factor, bounds in ((1 + factors.scatter, (1.3, 1.5)), (factors.medium, (1.0, 1.05))):
         assert bounds[0] < factor[nearest] < bounds[1]
     assert 0.6 < factors.transmission[nearest] < 0.95
 

@@ -67,7 +67,7 @@ def test_the_bound_by_hand():
     cells = np.array([0, 0, 1, 1], dtype=np.int32)
     start = np.array([0, 1, 3, 4])
     hits = Hits(start, cells, one, one, one, one, one, one, one[:, None], one.astype(bool))
-    found = dose_map([(made, hits, Factors(one, one, one, one, one))], body)
+    found = dose_map([(made, hits, Factors(one, 0 * one, one, one, one))], body)
     close(found.dose_mgy, [5 + 3, 3 + 6], rtol=1e-12, because="all factors 1")
     upper = if_they_stood_mgy(made, found, [1])
     close(upper, [5 + 9, 9], rtol=1e-12, because="the event has 9 mGy, whole from either sub-beam")

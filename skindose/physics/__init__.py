@@ -1,6 +1,6 @@
 """Events x Beams x Hits -> Factors: what each hit's air kerma is multiplied by to become dose to the skin.
 
-    dose = air_kerma_rp x calibration x inverse_square x transmission x backscatter x medium x coverage
+    dose = air_kerma_rp x calibration x inverse_square x transmission x heel x medium x (coverage + scatter)
 
 docs/physics.md derives each factor and says how well it agrees with published tables.
 """
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
-from skindose.model import Beams, Events, Factors, FloatArray, Hits
+from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits
 from skindose.physics import backscatter, beam, calibration, medium, table
 from skindose.physics.quality import Quality
 
@@ -23,30 +24,39 @@ __all__ = ["factors"]
 BLOCK = 8192  # hits
 
 
-def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Factors:
+def factors(
+    events: Events, beams: Beams, hits: Hits, settings: Settings, calibrations: Calibrations | None = None
+) -> Factors:
     """The factors of every hit.
 
-    A correction that is not in `settings.corrections` is 1; the inverse square always holds. Outside the primary beam
-    backscatter is 0: the scatter halo is not modelled yet.
+    A correction that is not in `settings.corrections` is 1, scatter then 0; the inverse square always holds. The hits
+    of the halo, outside the primary beam, have scatter alone.
+
+    calibrations   which records hold for the events; None: uncalibrated
 
     raises   SettingsError for a support material or a measured transmission that is not there
     """
+    known = uncalibrated(len(events)) if calibrations is None else calibrations
     used = np.zeros(len(events), dtype=bool)
     used[beams.event] = True
     found = beam.of_events(events, used)
-    parts = _Parts.of(events, beams, found.quality, settings)
-    inverse, scattered, through, into = (np.empty(len(hits.cell)) for _ in range(4))
+    parts = _Parts.of(events, beams, found.quality, settings, known)
+    count = len(hits.cell)
+    scattered = np.zeros(count)
+    if "backscatter" in settings.corrections:
+        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits)
+    inverse, through, into = (np.empty(count) for _ in range(3))
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])
-        inverse[rows], scattered[rows], through[rows], into[rows] = _block(beams, hits, parts, (first, last))
-    calibrated = calibration.factor(events.machine) if "calibration" in settings.corrections else 1.0
+        inverse[rows], through[rows], into[rows] = _block(beams, hits, parts, (first, last), scattered[rows])
+    calibrated = "calibration" in settings.corrections
     return Factors(
         inverse_square=inverse,
-        backscatter=scattered if hits.primary.all() else np.where(hits.primary, scattered, 0.0),
+        scatter=scattered,
         medium=into,
         transmission=through,
-        calibration=np.full(len(hits.cell), calibrated),
-        assumptions=_assumptions(events, settings),
+        calibration=known.factor[beams.event][hits.beam()] if calibrated else np.ones(count),
+        assumptions=_assumptions(events, settings, known, used),
         warnings=found.warnings,
     )
 
@@ -57,20 +67,18 @@ class _Parts:
 
     side_mm: FloatArray  # (beams,) equivalent square side at the reference plane
     medium: tuple[FloatArray, FloatArray] | None  # (events,) for incident and for backscattered photons
-    curves: FloatArray | None  # (events, sides)
     support: table.Support | None
     normal: FloatArray  # (beams, 3) the table's normal along axis, u and v
 
     @classmethod
-    def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings) -> _Parts:
+    def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings, known: Calibrations) -> _Parts:
         chosen = settings.corrections
         with_table = "table" in chosen and bool(beams.support)
         normal = beams.table_rotation[:, 1]
         return cls(
             side_mm=backscatter.equivalent_side_mm(beams.field_mm, beams.circular),
             medium=medium.ratios(found, settings.medium) if "medium" in chosen else None,
-            curves=backscatter.curves(found) if "backscatter" in chosen else None,
-            support=table.support(events.machine, found, beams.support) if with_table else None,
+            support=table.support(events.machine, found, beams.support, known) if with_table else None,
             normal=np.stack([(part * normal).sum(axis=1) for part in (beams.axis, beams.u, beams.v)], axis=1),
         )
 
@@ -82,8 +90,10 @@ def _blocks(beam_start: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
 
 
-def _block(beams: Beams, hits: Hits, parts: _Parts, block: tuple[int, int]) -> tuple[FloatArray, ...]:
-    """Inverse square, backscatter, transmission and medium of the hits of some consecutive beams."""
+def _block(
+    beams: Beams, hits: Hits, parts: _Parts, block: tuple[int, int], scattered: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Inverse square, transmission and medium of the hits of some consecutive beams."""
     first, last = block
     starts = hits.beam_start[first : last + 1]
     rows = slice(starts[0], starts[-1])
@@ -93,27 +103,25 @@ def _block(beams: Beams, hits: Hits, parts: _Parts, block: tuple[int, int]) -> t
     reference = beams.reference_distance_mm[which]
     to_plane = np.sqrt(reference**2 + u**2 + v**2)  # focal spot to the ray's point on the reference plane
     side = parts.side_mm[which] * distance / to_plane
-    scattered = through = into = np.ones(len(distance))
-    if parts.curves is not None:
-        scattered = backscatter.at_side(parts.curves, event, side)
+    through = into = np.ones(len(distance))
     if parts.medium is not None:
-        into = medium.at_skin(parts.medium[0][event], parts.medium[1][event], scattered)
+        into = medium.at_skin(parts.medium[0][event], parts.medium[1][event], hits.coverage[rows], scattered)
     if parts.support is not None:
         along, across_u, across_v = parts.normal[which].T
         cosine = np.abs(reference * along + u * across_u + v * across_v) / to_plane
         through = table.transmission(parts.support, event, hits.path_mm[rows], cosine, side)
-    return (reference / distance) ** 2, scattered, through, into
+    return (reference / distance) ** 2, through, into
 
 
-def _assumptions(events: Events, settings: Settings) -> tuple[str, ...]:
+def _assumptions(events: Events, settings: Settings, known: Calibrations, used: BoolArray) -> tuple[str, ...]:
     chosen = settings.corrections
     notes: list[str] = []
     if "backscatter" in chosen:
         notes += backscatter.ASSUMPTIONS
     if "table" in chosen:
-        notes.append(table.assumption(events.machine))
+        notes += table.assumption(events.machine, known, used)
     if "calibration" in chosen:
-        notes.append(calibration.assumption(events.machine))
+        notes.append(calibration.assumption(known, used))
     left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]
     if left_out:
         notes.append(f"Corrections left out (factor 1): {', '.join(left_out)}.")

@@ -1,31 +1,66 @@
-"""Backscatter factor of the patient: by beam quality and by the size of the field at the skin.
+"""Air kerma that the patient scatters back to the skin: at every hit, inside the field and outside it.
 
-B is the ratio of the air kermas at the skin with and without the patient, on the axis of a square field on a flat,
-thick water phantom. Field sizes are given as the side of the square field with the same backscatter.
+What one point of the field scatters to the skin around it is a sum of round Gaussians across the beam, whose weights
+follow from the beam's spectrum, the incidence and the thickness of the body behind the skin:
+
+    k(r) = sum over j of w_j / (2 pi s_j^2) exp(-r^2 / (2 s_j^2)),   w_j = sum over energies of k(E) w_j(E, angle, t)
+
+with k(E) the shares of the air kerma. Superposed over the field it is the scattered over the primary air kerma: on the
+axis B - 1. The weights come from our own Monte Carlo of pencil beams on water (scripts/make_scatter_kernels.py).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
+from io import BytesIO
 
 import numpy as np
 
-from skindose.model import BoolArray, FloatArray, IntArray
-from skindose.physics.data import read_grid
-from skindose.physics.quality import Quality, hvl_mmal, tables
-from skindose.units import cm_to_mm, mm_to_cm
+from skindose.model import Beams, BoolArray, FloatArray, Hits, IntArray
+from skindose.physics import jit
+from skindose.physics.quality import Quality, tables
 
-FIT_KVP_KV = (50.0, 150.0)
-SMALLEST_CM, LARGEST_CM = 5.0, 35.0  # field sides of the fit
-STEP_MM = 5.0  # of the sides at which a beam's curve is tabulated; between them linear interpolation is exact to 0.03 %
-SIDES_CM = mm_to_cm(np.arange(0.0, cm_to_mm(LARGEST_CM) + STEP_MM, STEP_MM))
+COSINES = 17  # equal steps of the cosine of incidence at which a beam's weights are tabulated
+STRIPS = 10  # into which a round field is cut
 
 ASSUMPTIONS = (
-    "Backscatter is that of a flat, thick water phantom on the axis of the field: the fall towards the field's edge, "
-    "the incidence angle and the patient's thickness and curvature are left out, and no dose is given outside the "
-    "primary beam.",
-    "Backscatter of fields below 5 cm follows single-energy Monte Carlo tables folded over the beam's spectrum.",
+    "Backscatter is that of flat, thick water over the field at the cell's distance, at the cell's place in it and its "
+    "incidence: the patient's thickness and curvature are left out.",
 )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The arrays of `data/scatter.npz`.
+
+    energy_kev, cos_incidence, thickness_mm    the nodes
+    width_mm      (widths,) s_j
+    weight        (2, energies, cosines, thicknesses, widths) w_j of a parallel beam, and its change per 1/mm of inverse
+                  distance from the focal spot
+    """
+
+    energy_kev: FloatArray
+    cos_incidence: FloatArray
+    thickness_mm: FloatArray
+    width_mm: FloatArray
+    weight: FloatArray
+
+
+@cache
+def spread() -> Spread:
+    """The table, read once."""
+    data = np.load(BytesIO((files("skindose.physics.data") / "scatter.npz").read_bytes()))
+    names = ("energy_kev", "cos_incidence", "thickness_mm", "width_mm", "weight")
+    return Spread(*(data[name].astype(np.float64) for name in names))
+
+
+@cache
+def integrals() -> FloatArray:
+    """The normal integrals of the table's widths, see `jit.half_integrals`."""
+    found: FloatArray = jit.half_integrals(spread().width_mm)
+    return found
 
 
 def equivalent_side_mm(field_mm: FloatArray, circular: BoolArray) -> FloatArray:
@@ -42,102 +77,70 @@ def equivalent_side_mm(field_mm: FloatArray, circular: BoolArray) -> FloatArray:
     return np.where(circular, np.sqrt(np.pi * np.maximum(a * b, 0.0)) / 2, rectangle)
 
 
-def curves(beams: Quality) -> FloatArray:
-    """B over the field's side at the skin.
+@dataclass(frozen=True)
+class Kernels:
+    """The Gaussians' weights of some beam qualities.
 
-        5 to 35 cm:  the fit of Benmakhlouf 2013, eq. 8; between its sides the polynomial in the side's logarithm
-        below 5 cm:  B(s) = 1 + (B(5 cm) - 1) (b(s) - 1) / (b(5 cm) - 1), b folded from single energies
-
-    Above 35 cm it stays as at 35 cm.                                          [Benmakhlouf2013, SpekPyBackscatter]
-
-    returns    (beams, sides) at SIDES_CM
+    weight    (qualities, 2, COSINES, thicknesses, widths) cosines at equal steps over 0 to 1
+    row       (events,) which of them
     """
-    fit_sides, fitted = fit(beams)
-    large = SIDES_CM >= SMALLEST_CM
-    upper = fitted @ _polynomial(np.log(fit_sides), np.log(SIDES_CM[large])).T
-    lower = 1 + (fitted[:, :1] - 1) * _small_field_shape(beams)
-    return np.concatenate([lower, upper], axis=1)
+
+    weight: FloatArray
+    row: IntArray
 
 
-def at_side(curve: FloatArray, row: IntArray, side_mm: FloatArray) -> FloatArray:
-    """B of hits, from the curves of `curves`.
-
-    row        (hits,) which curve
-    side_mm    (hits,) equivalent square side of the field at the skin
-    """
-    place = np.minimum(side_mm / STEP_MM, curve.shape[1] - 1.001)
-    low = place.astype(np.int64)
-    place -= low
-    low += row * curve.shape[1]
-    left, right = curve.ravel().take(low), curve.ravel().take(low + 1)
-    found: FloatArray = left + (right - left) * place
-    return found
-
-
-def fit(beams: Quality) -> tuple[FloatArray, FloatArray]:
-    """B of Benmakhlouf 2013, eq. 8, at its own field sides; beams outside its data are moved to their edge.
-
-        B = sum over i, j of c[3 i + j] V^j h^i,  V in kV, h half-value layer in mm Al         [Benmakhlouf2013]
-
-    returns    (sides,) in cm and (beams, sides)
-    """
-    table = read_grid("backscatter_fit.csv")
-    kvp, hvl = _clamped(beams)
-    terms = np.stack([kvp**j * hvl**i for i in range(3) for j in range(3)], axis=1)
-    return table[:, 0], terms @ table[:, 1:].T
-
-
-def outside(beams: Quality) -> int:
-    """How many beams lie outside the fit's data (2 % of the half-value layer are allowed)."""
-    kvp, hvl = _clamped(beams)
-    return int(((kvp != beams.kvp_kv) | (np.abs(hvl / beams.hvl_mmal - 1) > 0.02)).sum())
-
-
-def _clamped(beams: Quality) -> tuple[FloatArray, FloatArray]:
-    """Voltage and half-value layer inside the data of the fit."""
-    kvp = np.clip(beams.kvp_kv, *FIT_KVP_KV)
-    nodes, softest, hardest = _fit_range()
-    return kvp, np.clip(beams.hvl_mmal, np.interp(kvp, nodes, softest), np.interp(kvp, nodes, hardest))
-
-
-@cache
-def _fit_range() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Voltages, and the half-value layers of the fit's softest (2.5 Al) and hardest (5.1 Al + 0.9 Cu) beams."""
-    kvp = np.arange(FIT_KVP_KV[0], FIT_KVP_KV[1] + 1, 10.0)
-    soft, hard = np.full(len(kvp), 2.5), np.full(len(kvp), 5.1)
-    return kvp, hvl_mmal(kvp, soft, np.zeros(len(kvp))), hvl_mmal(kvp, hard, np.full(len(kvp), 0.9))
-
-
-def _polynomial(nodes: FloatArray, values: FloatArray) -> FloatArray:
-    """(values, nodes) weights of the polynomial through all nodes."""
-    powers = len(nodes)
-    weights: FloatArray = np.vander(values, powers) @ np.linalg.inv(np.vander(nodes, powers))
-    return weights
-
-
-def _small_field_shape(beams: Quality) -> FloatArray:
-    """(beams, sides below 5 cm) the share of the backscatter at 5 cm that a smaller field gives; 0 without a field."""
-    small = SIDES_CM[SIDES_CM < SMALLEST_CM]
-    excess = folded(beams, np.append(small, SMALLEST_CM))
-    excess = np.maximum(excess - excess[:, :1], 0.0)  # the first side is 0
-    shape: FloatArray = excess[:, :-1] / excess[:, -1:]
-    return shape
-
-
-def folded(beams: Quality, sides_cm: FloatArray) -> FloatArray:
-    """(beams, sides) B folded over the spectrum from single energies, each side up to 9 cm.
-
-        b(s) = sum over energies of the air kerma's share x b(energy, D),  D = 2 s / sqrt(pi) (the same area)
-
-    Over the diameter it is a polynomial in ln(1 + D/cm) through the table's 0 (no scatter), 1, 2, 3, 5 and 10 cm.
-    """
-    table = read_grid("backscatter_monoenergetic.csv")
-    diameters = np.array([0.0, 1.0, 2.0, 3.0, 5.0, 10.0])
-    at_diameters = np.column_stack([np.ones(len(table)), table[:, 1:6]])
-    to_sides = _polynomial(np.log1p(diameters), np.log1p(sides_cm * 2 / np.sqrt(np.pi)))
-    return beams.kerma @ _hats(tables().energy_kev, table[:, 0]) @ at_diameters @ to_sides.T
+def kernels(beams: Quality) -> Kernels:
+    """The weights, once for equal qualities."""
+    keys = np.stack([beams.kvp_kv, beams.hvl_mmal, beams.mean_energy_kev], axis=1)
+    _, first, row = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    table = spread()
+    folded = beams.kerma[first] @ _hats(tables().energy_kev, table.energy_kev)
+    weight = np.einsum("qe,zectj->qzctj", folded, table.weight, optimize=True)
+    to_cosines = _hats(np.linspace(0.0, 1.0, COSINES), table.cos_incidence)
+    weight = np.einsum("nc,qzctj->qzntj", to_cosines, weight, optimize=True)
+    return Kernels(np.ascontiguousarray(weight), row.reshape(-1).astype(np.int32))
 
 
 def _hats(values: FloatArray, nodes: FloatArray) -> FloatArray:
     """(values, nodes) weights of linear interpolation, clamped outside the nodes."""
     return np.stack([np.interp(values, nodes, row) for row in np.eye(len(nodes))], axis=1)
+
+
+def strips(field_mm: FloatArray, circular: BoolArray) -> tuple[IntArray, FloatArray]:
+    """The fields as sets of rectangles; a round one is cut along v, each strip with the area of its part.
+
+    returns    (beams + 1,) first strip of each beam, and (strips, 4) u_min, u_max, v_min, v_max
+    """
+    count = np.where(circular, STRIPS, 1)
+    start = np.concatenate([[0], np.cumsum(count)])
+    found = np.repeat(field_mm, count, axis=0)
+    edges = np.linspace(-1.0, 1.0, STRIPS + 1)
+    integral = 0.5 * (edges * np.sqrt(1 - edges**2) + np.arcsin(edges))
+    half = np.diff(integral) / np.diff(edges)
+    for beam in np.flatnonzero(circular):
+        u_min, u_max, v_min, v_max = field_mm[beam]
+        rows = slice(start[beam], start[beam + 1])
+        found[rows, 0] = 0.5 * (u_min + u_max) - half * 0.5 * (u_max - u_min)
+        found[rows, 1] = 0.5 * (u_min + u_max) + half * 0.5 * (u_max - u_min)
+        found[rows, 2:] = 0.5 * (v_min + v_max) + 0.5 * (v_max - v_min) * np.stack([edges[:-1], edges[1:]], axis=1)
+    return start.astype(np.int32), found
+
+
+def scatter(made: Kernels, beams: Beams, hits: Hits, thickness_mm: FloatArray | None = None) -> FloatArray:
+    """Scattered over primary air kerma of every hit.
+
+    thickness_mm    (hits,) of the body behind the skin; None: endless
+    returns         (hits,) at least 0
+    """
+    out = np.empty(len(hits.cell))
+    nodes = spread().thickness_mm
+    thick = np.full(len(out), len(nodes) - 1.0)
+    if thickness_mm is not None:
+        thick = np.interp(thickness_mm, nodes, np.arange(len(nodes), dtype=np.float64))
+    columns = np.stack([hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm, thick])
+    start, rectangles = strips(beams.field_mm, beams.circular)
+    row = made.row[beams.event]
+    jit.scatter(
+        hits.beam_start, beams.reference_distance_mm, made.weight, row, start, rectangles, integrals(), columns, out
+    )
+    return out

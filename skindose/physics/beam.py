@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skindose.model import BoolArray, Events, FloatArray
-from skindose.physics import backscatter, quality
+from skindose.physics import quality
 from skindose.physics.quality import Quality
 
 IDLE_KVP_KV = 80.0  # of events without a beam, whose quality nothing reads
@@ -35,7 +35,7 @@ def of_events(events: Events, used: BoolArray) -> Found:
         other[name] = other.get(name, np.zeros(len(events))) + thickness_mm
     found = quality.quality(kvp, total_al, cu, events.machine.anode_angle_deg, other)
     rows = {name: values[used] for name, values in other.items()}
-    return Found(found, _warnings(found.take(used), quality.outside(kvp[used], total_al[used], cu[used], rows)))
+    return Found(found, _warnings(quality.outside(kvp[used], total_al[used], cu[used], rows)))
 
 
 def _of_used(values: FloatArray, used: BoolArray, idle: float) -> FloatArray:
@@ -44,10 +44,7 @@ def _of_used(values: FloatArray, used: BoolArray, idle: float) -> FloatArray:
     return np.where(used, values, idle)
 
 
-def _warnings(found: Quality, off_table: int) -> tuple[str, ...]:
-    notes: list[str] = []
-    if off_table:
-        notes.append(f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.")
-    if count := backscatter.outside(found):
-        notes.append(f"{count} events have a beam outside the backscatter data (50 to 150 kV) and use its edge.")
-    return tuple(notes)
+def _warnings(off_table: int) -> tuple[str, ...]:
+    if not off_table:
+        return ()
+    return (f"{off_table} events have a tube voltage or filter outside the beam table and use its edge.",)

@@ -30,11 +30,15 @@ def ratios(beams: Quality, medium: str) -> tuple[FloatArray, FloatArray]:
     return beams.kerma @ per_energy, beams.kerma @ np.interp(softened, table.energy_kev, per_energy)
 
 
-def at_skin(incident: FloatArray, scattered: FloatArray, backscatter: FloatArray) -> FloatArray:
-    """Dose to the medium per air kerma at the skin, of which 1/B is incident and the rest scattered.
+def at_skin(incident: FloatArray, scattered: FloatArray, coverage: FloatArray, scatter: FloatArray) -> FloatArray:
+    """Dose to the medium per air kerma at the skin, of which the coverage is incident and the rest scattered.
 
-        M = (M_inc + (B - 1) M_back) / B
+        M = (c M_inc + S M_back) / (c + S)
 
-    backscatter    (hits,) B, at least 1
+    coverage    (hits,) c, the share of the cell that the primary beam lights; 0 in the halo
+    scatter     (hits,) S, scattered over primary air kerma
+    returns     (hits,) M_inc where there is neither
     """
-    return scattered + (incident - scattered) / backscatter
+    share = scatter / np.maximum(coverage + scatter, np.finfo(np.float64).tiny)
+    found: FloatArray = incident + (scattered - incident) * share
+    return found

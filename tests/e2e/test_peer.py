@@ -72,7 +72,7 @@ def pairs(name):
     factors = physics.factors(events, beams, hits, settings)
     cell = np.argmin(((body().centroid_mm - found["peak_position_mm"]) ** 2).sum(axis=1))
     rows = np.flatnonzero(hits.cell == cell)
-    columns = {"k_isq": factors.inverse_square, "k_bs": factors.backscatter, "k_med": factors.medium}
+    columns = {"k_isq": factors.inverse_square, "k_bs": 1 + factors.scatter, "k_med": factors.medium}
     ours = {beams.event[hits.beam()[k]]: {key: column[k] for key, column in columns.items()} for k in rows}
     close(body().centroid_mm[cell], found["peak_position_mm"], atol=NEAR_MM, because="its mesh has edges of 30 mm")
     return [(event, ours.get(i)) for i, event in enumerate(found["events"])]
