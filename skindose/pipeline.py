@@ -178,13 +178,14 @@ def _cast(
 
 
 def recast(result: Result, events: Events) -> DoseMap:
-    """The map of a result's beams with other events, behind another table for instance; the result has a map.
+    """The map of a result's beams with other events, behind another table for instance; uncalibrated.
 
-    raises   as `compute`
+    raises   as `compute`; ValueError for a result without a map
     """
     if result.placement is None or result.beams is None:
         raise ValueError("a result without a map has no beams")
-    return _cast(events, result.placement, result.beams, result.phantom, result.settings).dosemap
+    known = calibration.uncalibrated(len(events))
+    return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
 
 
 def _with_map(result: Result, mapped: _Mapped) -> Result:

@@ -140,7 +140,8 @@ def verify(procedure: Procedure, settings: Settings, effort: Effort) -> Verifica
     if effort.body not in BODIES:
         raise SettingsError(f"a body of {effort.body!r} is not possible", "--body", f"Use one of: {', '.join(BODIES)}.")
     chosen = ("backscatter", "medium", *(("table",) if "table" in settings.corrections else ()))
-    result = pipeline.compute(procedure, settings.model_copy(update={"corrections": chosen, "medium": "water"}))
+    forced = {"corrections": chosen, "medium": "water", "calibration_folder": None}
+    result = pipeline.compute(procedure, settings.model_copy(update=forced))
     result, events, notes = _without_measurements(result)
     if result.beams is None or result.dosemap is None or (peak := result.dosemap.peak) is None:
         raise InputError(f"nothing to verify, for {result.no_map_reason}", remedy="See `skindose check`.")
@@ -185,6 +186,9 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
     body, fast = result.phantom, result.dosemap.dose_mgy
     found = patches(body)
     of_cell = np.concatenate([found.of_cell, np.full(truth.slot_dose_mgy.shape[1] - len(fast), -1, dtype=np.int32)])
+    at_peak = truth.patch(peak.patch, patch_area_mm2(peak, body))
+    if not at_peak[0] > 0.0:
+        raise SettingsError("no photon reached the peak", "--photons", "Give more photons, or more seconds.")
     area = np.concatenate([body.area_mm2, np.ones(len(of_cell) - len(fast))])
     mean, uncertainty = truth.groups(of_cell, area)
     used = found.of_cell >= 0
@@ -193,7 +197,7 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
     return Verification(
         result=result,
         peak=peak,
-        peak_truth_mgy=truth.patch(peak.patch, patch_area_mm2(peak, body)),
+        peak_truth_mgy=at_peak,
         patches=found,
         fast_mgy=fast_mean,
         truth_mgy=mean,
