@@ -91,7 +91,7 @@ class Kernels:
 
 def kernels(beams: Quality) -> Kernels:
     """The weights, once for equal qualities."""
-    keys = np.stack([beams.kvp_kv, beams.hvl_mmal, beams.mean_energy_kev], axis=1)
+    keys = np.stack([beams.kvp_kv, beams.mean_energy_kev, beams.hvl_mmal], axis=1)
     _, first, row = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     table = spread()
     folded = beams.kerma[first] @ _hats(tables().energy_kev, table.energy_kev)
