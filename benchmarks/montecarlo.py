@@ -36,6 +36,7 @@ class Scene:
     table: bool
     events: tuple[tuple[float, float, float, float, float, float], ...]
     height_mm: float = 155.0
+    pose: str = "arms-down"
 
 
 ONE = (0.0, 0.0, 100.0, 100.0, 80.0, 0.3)
@@ -49,7 +50,10 @@ SCENES = (
     Scene("body, PA, 8 x 8 cm, table and pad", "male", True, ((0.0, 0.0, 80.0, 80.0, 80.0, 0.2),)),
     Scene("body, oblique 35, 10 x 10 cm, table and pad", "male", True, ((35.0, 0.0, 100.0, 100.0, 90.0, 0.3),)),
     Scene("body, cranial 30, 10 x 10 cm", "male", False, ((0.0, 30.0, 100.0, 100.0, 90.0, 0.1),)),
-    Scene("body, lateral, 12 x 12 cm", "male", False, ((90.0, 0.0, 120.0, 120.0, 100.0, 0.1),)),
+    Scene(
+        "body, lateral, arms up, 12 x 12 cm", "male", False, ((90.0, 0.0, 120.0, 120.0, 100.0, 0.1),), pose="arms-up"
+    ),
+    Scene("body, lateral, through an arm, 12 x 12 cm", "male", False, ((90.0, 0.0, 120.0, 120.0, 100.0, 0.1),)),
     Scene("body, PA, 22 x 22 cm, large", "male", False, ((0.0, 0.0, 220.0, 220.0, 75.0, 0.0),)),
     Scene(
         "body, two overlapping fields, table and pad",
@@ -95,7 +99,7 @@ def procedure(scene: Scene) -> bytes:
 def judged(scene: Scene, effort: Effort) -> dict[str, Any]:
     """One row of the table."""
     parts = ("backscatter", "medium", *(("table",) if scene.table else ()))
-    settings = Settings(phantom=scene.phantom, pad_mm=40, corrections=parts)
+    settings = Settings(phantom=scene.phantom, pad_mm=40, corrections=parts, pose=scene.pose)
     if scene.phantom == "plane":
         settings = settings.model_copy(update={"placement": "table"})
     found = verify(rdsr.read_bytes(procedure(scene), "scene.dcm"), settings, effort)
