@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from skindose.montecarlo.jit import _collide, _per_cosine, _pick, _place, _stream, _turn, _uniform
+from skindose.montecarlo.jit import _collide, _per_cosine, _place, _stream, _turn, _uniform
 from skindose.montecarlo.materials import MATERIALS, muen_rho_cm2g, tables
 
 ENERGY_KEV = np.array([12.0, 15.0, 20.0, 25.0, 30.0, 36.0, 43.0, 52.0, 62.0, 74.0, 88.0, 105.0, 125.0, 150.0])
@@ -129,7 +129,9 @@ def weights(ring: np.ndarray, divergence: np.ndarray) -> np.ndarray:
     found = np.zeros((2, len(THICKNESS_MM), len(WIDTH_MM)))
     for t in range(len(THICKNESS_MM)):
         scale = 1 / (1 + plain[t])
-        parallel, lower = (least_squares(columns * scale[:, None], values[t] * scale) for values in (plain, diverging))
+        parallel, lower = (
+            least_squares(columns * scale[:, None], values[t] * scale) for values in (plain, diverging)
+        )
         found[:, t] = parallel, (lower - parallel) * DISTANCE_MM
     return found
 
@@ -137,7 +139,7 @@ def weights(ring: np.ndarray, divergence: np.ndarray) -> np.ndarray:
 def divergences(energy_kev: float) -> np.ndarray:
     """(thicknesses, rings) the divergence's factor on each ring's score.
 
-    1 - (r / d) k1 / k0 - 1.5 (r / d)^2,  k1 = 2 <k cos(azimuth)> / (lean)
+        1 - (r / d) k1 / k0 - 1.5 (r / d)^2,  k1 = 2 <k cos(azimuth)> / (lean)
     """
     plain, harmonic = rings(energy_kev, LEAN_DEG)
     middle = np.sqrt(RADIUS_MM * np.concatenate([[0.5], RADIUS_MM[:-1]])) / DISTANCE_MM

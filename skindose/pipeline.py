@@ -184,7 +184,7 @@ def recast(result: Result, events: Events) -> DoseMap:
     """
     if result.placement is None or result.beams is None:
         raise ValueError("a result without a map has no beams")
-    known = calibration.uncalibrated(len(events))
+    known = result.calibrations
     return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
 
 
