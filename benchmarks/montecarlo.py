@@ -130,7 +130,7 @@ def main() -> None:
     """Judge every scene and print the table."""
     parser = argparse.ArgumentParser(description="The fast engine against Monte Carlo.")
     parser.add_argument("--precision", type=float, default=1.0, help="percent, k = 1, at the fast engine's peak")
-    parser.add_argument("--seconds", type=float, default=60.0, help="longest time a scene")
+    parser.add_argument("--seconds", type=float, default=40.0, help="longest time a scene")
     parser.add_argument("--only", default="", help="part of the scenes' names")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

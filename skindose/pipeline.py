@@ -178,9 +178,9 @@ def _cast(
 
 
 def recast(result: Result, events: Events) -> DoseMap:
-    """The map of a result's beams with other events, behind another table for instance; uncalibrated.
+    """The map of a result's beams with other events, behind another table for instance; the result has a map.
 
-    raises   as `compute`; ValueError for a result without a map
+    raises   as `compute`
     """
     if result.placement is None or result.beams is None:
         raise ValueError("a result without a map has no beams")
