@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skindose.config import Settings
-from skindose.model import Beams, Events, Factors, FloatArray, Hits
+from skindose.model import Beams, Events, Factors, FloatArray, Hits, Phantom
 from skindose.physics import backscatter, beam, calibration, medium, table
 from skindose.physics.quality import Quality
 
@@ -23,12 +23,13 @@ __all__ = ["factors"]
 BLOCK = 8192  # hits
 
 
-def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Factors:
+def factors(events: Events, beams: Beams, hits: Hits, settings: Settings, body: Phantom | None = None) -> Factors:
     """The factors of every hit.
 
     A correction that is not in `settings.corrections` is 1, scatter then 0; the inverse square always holds. The hits
     of the halo, outside the primary beam, have scatter alone.
 
+    body     whose cells were hit, for the incidence and the extent of what scatters; None: flat, endless, across the ray
     raises   SettingsError for a support material or a measured transmission that is not there
     """
     used = np.zeros(len(events), dtype=bool)
@@ -38,7 +39,7 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings) -> Fac
     count = len(hits.cell)
     scattered = np.zeros(count)
     if "backscatter" in settings.corrections:
-        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits)
+        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits, body)
     inverse, through, into = (np.empty(count) for _ in range(3))
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])
