@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skindose import calibrate
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 triggers_app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
 app.add_typer(triggers_app, name="triggers")
+app.add_typer(calibrate.app, name="calibrate")
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -41,6 +43,8 @@ Body = Annotated[
     str | None,
     typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
 ]
+Pad = Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")]
+Records = Annotated[Path | None, typer.Option(help="folder of the site's signed records of calibration")]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="EVENTS[=NOTE]", help="events left out of the map, from 1 in time order: 3,7-9=NOTE"),
@@ -94,10 +98,9 @@ def run(
     orientation: Annotated[
         str | None, typer.Option(help="how the patient lay: hfs, hfp, hfdr, hfdl, ffs, ffp, ffdr, ffdl")
     ] = None,
-    pad: Annotated[
-        float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")
-    ] = None,
+    pad: Pad = None,
     profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    calibrations: Records = None,
     corrections: Annotated[
         str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
     ] = None,
@@ -128,6 +131,7 @@ def run(
         "orientation": orientation,
         "pad_mm": pad,
         "profile": profile,
+        "calibration_folder": calibrations,
         "corrections": _corrections(corrections),
         "medium": medium,
         "triggers": triggers,
@@ -226,6 +230,77 @@ def commission(
 
 
 @app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="RDSR file (DICOM)", show_default=False)],
+    cell: Annotated[int | None, typer.Option(help="a cell of the phantom instead of the peak")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="the cell nearest to a point, patient frame, mm")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="every event with dose there, not the largest ten")] = False,
+    phantom: Body = None,
+    profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    corrections: Annotated[str | None, typer.Option(help="all (default), none, or a list, as for run")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show why the peak is what it is: each event's share, each factor, and what every correction changes.
+
+    Other options of run go into a file: --config FILE.
+    """
+    from skindose import explain as room
+    from skindose import rdsr
+    from skindose.report import explanation
+
+    options = {"phantom": phantom, "profile": profile, "corrections": _corrections(corrections)}
+    settings, place = _settings(config, options), _triple(at, "--at")
+    if cell is not None and place is not None:
+        raise SettingsError("--cell and --at name two places", "options", "Give one of them.")
+    try:
+        found = room.to_dict(room.explain(rdsr.read(file), settings, cell, place))
+    except SettingsError:
+        raise
+    except SkindoseError as error:
+        raise error.at(file.name or str(file)) from None
+    if as_json:
+        _print_json(found)
+    else:
+        explanation.print_explanation(found, every)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="RDSR file (DICOM)", show_default=False)],
+    phantom: Body = None,
+    region: Region = None,
+    profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
+    config: Config = None,
+    precision: Annotated[
+        float, typer.Option(min=0.05, max=50, help="percent (k = 1) wanted at the fast engine's peak")
+    ] = 1.0,
+    seconds: Annotated[float, typer.Option(min=1, help="longest time")] = 180.0,
+    photons: Annotated[int, typer.Option(min=1000, help="most photons")] = 200_000_000,
+    body: Annotated[str, typer.Option(help="what the body is made of: water or soft-tissue")] = "water",
+    seed: Annotated[int, typer.Option(min=0, help="seed of the photons")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a procedure again by Monte Carlo, on the same body, and print the fast engine against it."""
+    from skindose import rdsr, units
+    from skindose import verify as judge
+    from skindose.report import verification
+
+    settings = _settings(config, {"phantom": phantom, "region": region, "profile": profile})
+    effort = judge.Effort(units.express(precision, "1", "percent"), seconds, photons, seed, body)
+    try:
+        document = judge.verify(rdsr.read(file), settings, effort).to_dict()
+    except SkindoseError as error:
+        raise error.at(file.name or str(file)) from None
+    if as_json:
+        _print_json(document)
+    else:
+        verification.print_verification(document)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="folder for the demonstration")] = Path("demo"), as_json: AsJson = False
 ) -> None:
@@ -296,15 +371,14 @@ def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
     return Settings.load(config, options)
 
 
-def _triple(text: str | None) -> tuple[float, ...] | None:
+def _triple(text: str | None, option: str = "--offset") -> tuple[float, float, float] | None:
     if text is None:
         return None
     try:
         left, head, up = (float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(
-            f"--offset: {text!r} is not three numbers", "options", "Write LEFT,HEAD,UP in mm."
-        ) from None
+        words = {"--offset": "LEFT,HEAD,UP", "--at": "X,Y,Z"}[option]
+        raise SettingsError(f"{option}: {text!r} is not three numbers", "options", f"Write {words} in mm.") from None
     return left, head, up
 
 

@@ -46,6 +46,7 @@ class Settings(BaseModel):
     )
     profile: str | None = Field(None, description="machine profile: a shipped name or a TOML file")
     profile_folder: Path | None = Field(None, description="a site's own profiles; they win over the shipped ones")
+    calibration_folder: Path | None = Field(None, description="a site's signed calibration records")
     corrections: tuple[Correction, ...] = Field(CORRECTIONS, description="factors that are applied")
     medium: Medium = Field("water", description="dose medium")
     triggers: str = Field("ncrp-168", description="preset of trigger levels or a TOML file")

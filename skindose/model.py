@@ -157,9 +157,9 @@ class Machine:
     detector_side_mm: float
     support: tuple[Layer, ...]  # without the pad's override
     transmission: str  # name of a measured curve in physics/data, or "" for the described layers
-    calibration_factor: float = 1.0
     inherent_filtration_uncertainty_mmal: float = 0.5  # standard
     inherent_filters_mm: Mapping[str, float] = field(default_factory=dict)  # of other materials, beside the aluminium
+    anode_direction: str = ""  # where the anode lies, seen from the axis: u+, u-, v+, v-; "": no heel effect
     pivot: str = "isocentre"  # what the table turns about: "isocentre", "reference-point" or "points"
     # "points": left, head of the horizontal rotation's axis; down, head of the head tilt's; left, down of the cradle's
     pivot_mm: tuple[float, ...] = (0.0,) * 6
@@ -282,7 +282,6 @@ class Placement:
     """Where and how the patient lies: x_table = rotation @ x_patient + origin_mm.
 
     axes    for "left", "head", "up": how that axis was decided ("table" or "anatomy") and why
-
     Where an axis follows anatomy, it is the table's zero that is solved for: `isocentre_shift_mm` is added to the
     isocentre in the table frame, and the patient stays where he lies on the table. `centre_mm` is the middle of his
     trunk in the table frame, about which he turns if he moves in the middle of the case.
@@ -312,8 +311,7 @@ class Beams:
     circular                field is the ellipse inscribed in its edges
     reference_distance_mm   focal spot to reference plane along the axis
     air_kerma_rp_mgy        of this sub-event
-    table_rotation          (beams, 3, 3) and
-    table_origin_mm         (beams, 3): x_table = table_rotation @ x_patient + table_origin_mm
+    table_rotation          (beams, 3, 3): x_table = table_rotation @ x_patient + table_origin_mm (beams, 3)
     support_mm              (layers, 6) slabs in the table frame: x_min, x_max, y_min, y_max, z_min, z_max
     support                 the layers in words, same order
     """
@@ -383,6 +381,7 @@ class Factors:
     medium: FloatArray
     transmission: FloatArray
     calibration: FloatArray
+    heel: FloatArray | None = None  # 1 on the axis; None: switched off
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -436,6 +435,7 @@ class Quantity:
     tolerance: float = 0.0  # true = value / (1 + e), e rectangular within +-tolerance (IEC 60601-2-43); 0: exact
     at_most: float | None = None  # value is a lower bound: how much it can be, infinite where nobody knows
     lacks: str = ""  # what a lower bound lacks, in words
+    draws: FloatArray | None = field(default=None, compare=False)  # of the true value; they win over `tolerance`
 
 
 @dataclass(frozen=True)
@@ -487,6 +487,7 @@ class Result:
     factors: Factors | None = None
     dosemap: DoseMap | None = None
     peak_interval_mgy: tuple[float, float] | None = None
+    uncertainty: Any = None  # uncertainty.Uncertainty: the peak's
     plane_peaks: Mapping[str, Peak] = field(default_factory=dict)  # "A", "B": the peak of that plane's dose alone
     peak_if_runs_stood_mgy: float | None = None  # where the way of rotational runs is assumed
     no_map_reason: str = ""
@@ -496,3 +497,4 @@ class Result:
     warnings: tuple[str, ...] = ()
     excluded: Mapping[int, str] = field(default_factory=dict)  # event index -> reason
     changes: tuple[Any, ...] = ()  # changes.Change
+    calibrations: Any = None  # calibration.Calibrations

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skindose import geometry, normalise, phantom, triggers, units
+from skindose import calibration, geometry, normalise, phantom, triggers, units
+from skindose.calibration import Calibrations
 from skindose.changes import EXCLUDED, Change, changes, exclude, in_words, named, set_aside
 from skindose.config import Settings
 from skindose.dose import dose_map, find_peak, if_they_stood_mgy
@@ -42,7 +43,7 @@ from skindose.quantities import (
     totals_of,
     worst_skin_dose_mgy,
 )
-from skindose.uncertainty import basis, interval_95, kerma_tolerance
+from skindose.uncertainty import up_to_mgy, with_uncertainty
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
@@ -63,8 +64,9 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
     rules = triggers.load(settings.triggers)
     events, changed = _as_the_user_has_them(procedure, settings)
     events, excluded = exclude(events, changed)
+    known = calibrations(procedure, events, settings)
     body = phantom.make(settings, procedure.header.patient)
-    events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings)
+    events, mapped = _map(set_aside(events, geometry.faults(events)), body, settings, known)
     totals = totals_of(events)
     result = Result(
         procedure=procedure,
@@ -75,13 +77,42 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         totals=totals,
         excluded=excluded,
         changes=changed,
+        calibrations=known,
         no_map_reason="" if mapped else _why_no_map(events),
         assumptions=(*events.assumptions, *body.assumptions),
-        warnings=(*filter(None, [contradiction(totals)]), *procedure.warnings, *events.warnings, *body.warnings),
+        warnings=(
+            *filter(None, [contradiction(totals)]),
+            *procedure.warnings,
+            *events.warnings,
+            *body.warnings,
+            *known.warnings,
+        ),
     )
     result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
     findings = triggers.evaluate(rules, quantities(events, totals, _psd(result)), _context(result))
     return replace(result, findings=findings)
+
+
+def calibrations(procedure: Procedure, events: Events, settings: Settings) -> Calibrations:
+    """What the site's signed records come to for the events; nothing of a correction that is switched off.
+
+    raises   SettingsError for a mistake in the folder's records
+    """
+    if settings.calibration_folder is None:
+        return calibration.uncalibrated(len(events))
+    records = calibration.load_folder(settings.calibration_folder)
+    found = calibration.apply(records, procedure.header, events, half_value_layers(records, events))
+    kerma, support = (name not in settings.corrections for name in ("calibration", "table"))
+    return calibration.without(found, kerma, support)
+
+
+def half_value_layers(records: tuple[calibration.Loaded, ...], events: Events) -> FloatArray | None:
+    """(events,) mm Al, where a record asks for it."""
+    if not calibration.needs_hvl(records):
+        return None
+    from skindose.physics import beam
+
+    return beam.of_events(events, np.ones(len(events), dtype=np.bool_)).quality.hvl_mmal
 
 
 def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Events, tuple[Change, ...]]:
@@ -106,7 +137,7 @@ class _Mapped(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Mapped | None]:
+def _map(events: Events, body: Phantom, settings: Settings, known: Calibrations) -> tuple[Events, _Mapped | None]:
     """The events, of which impossible ones are now set aside, and the map of the others; None where none is left."""
     if not events.mapped.any():
         return events, None
@@ -116,10 +147,12 @@ def _map(events: Events, body: Phantom, settings: Settings) -> tuple[Events, _Ma
     events, placed = set_aside(events, impossible), geometry.without(placed, impossible)
     if not len(placed):
         return events, None
-    return events, _cast(events, placement, placed, body, settings)
+    return events, _cast(events, placement, placed, body, settings, known)
 
 
-def _cast(events: Events, placement: Placement, beams: Beams, body: Phantom, settings: Settings) -> _Mapped:
+def _cast(
+    events: Events, placement: Placement, beams: Beams, body: Phantom, settings: Settings, known: Calibrations
+) -> _Mapped:
     """The map, block of beams by block, so that memory does not grow with the procedure."""
     from skindose import kernel, physics  # numba is loaded only where there is something to cast
 
@@ -133,7 +166,7 @@ def _cast(events: Events, placement: Placement, beams: Beams, body: Phantom, set
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
             hits = kernel.cast(block, body, halo_mm=halo_mm)
-            factors = physics.factors(events, block, hits, settings)
+            factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))
             last[:] = [(hits, factors)] if len(beams) <= size else []
@@ -144,13 +177,24 @@ def _cast(events: Events, placement: Placement, beams: Beams, body: Phantom, set
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 
 
+def recast(result: Result, events: Events) -> DoseMap:
+    """The map of a result's beams with other events, behind another table for instance; the result has a map.
+
+    raises   as `compute`
+    """
+    if result.placement is None or result.beams is None:
+        raise ValueError("a result without a map has no beams")
+    known = result.calibrations
+    return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
+
+
 def _with_map(result: Result, mapped: _Mapped) -> Result:
     placement, beams, dosemap = mapped.placement, mapped.beams, mapped.dosemap
     on_body = dosemap.on_body
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
     bound, why = _if_runs_stood(result, mapped)
     share = float((on_body * kap).sum() / kap.sum()) if kap.sum() > 0 else None
-    unlit, tolerance = _unlit(result.events, beams, on_body), kerma_tolerance(result.events)
+    unlit = _unlit(result.events, beams, on_body)
     result = replace(
         result,
         placement=placement,
@@ -160,14 +204,12 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
         dosemap=dosemap,
         plane_peaks=_plane_peaks(result, mapped),
         peak_if_runs_stood_mgy=bound,
-        peak_interval_mgy=interval_95(dosemap.peak.skin_dose_mgy, tolerance) if dosemap.peak else None,
         totals={**result.totals, "kap_on_patient_fraction": share},
         no_map_reason="" if dosemap.peak else "no beam meets the body where it was placed",
         assumptions=(
             *result.assumptions,
             *placement.assumptions,
             *mapped.assumptions,
-            f"Interval and probabilities: {basis(tolerance)}.",
         ),
         warnings=(
             *result.warnings,
@@ -177,7 +219,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(dosemap, unlit, beams),
         ),
     )
-    return _bounded(result, unlit)
+    return _bounded(with_uncertainty(result), unlit)
 
 
 def _bounded(result: Result, unlit: BoolArray) -> Result:
@@ -186,23 +228,24 @@ def _bounded(result: Result, unlit: BoolArray) -> Result:
     unlit   (events,) events whose beams meet no skin
     """
     events, peak = result.events, result.dosemap.peak if result.dosemap else None
+    highest = float(result.calibrations.factor.max(initial=1.0))
     if peak is None:
         kerma, _ = larger(result.totals["air_kerma_mgy"]["together"])
         if not kerma or sum_shortfall(events, result.totals).reasons:
             return result
-        bound = worst_skin_dose_mgy(events, kerma)
+        bound = worst_skin_dose_mgy(events, kerma, highest)
         return replace(result, peak_upper_bound_mgy=bound, assumptions=(*result.assumptions, bound_words(events)))
     lacks = map_shortfall(events, result.totals, unlit)
     if not lacks.reasons:
         return result
-    most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy)
-    known, sure = bool(np.isfinite(most)), kerma_tolerance(events)
+    most = peak.skin_dose_mgy + worst_skin_dose_mgy(events, lacks.missing_mgy, highest)
+    known = bool(np.isfinite(most))
     warning = lower_bound_warning(lacks.reasons, result.totals["air_kerma_mapped_fraction"], most if known else None)
     return replace(
         result,
         peak_upper_bound_mgy=most if known else None,
         peak_lacks=lacks.reasons,
-        peak_interval_mgy=(interval_95(peak.skin_dose_mgy, sure)[0], interval_95(most, sure)[1]) if known else None,
+        peak_interval_mgy=up_to_mgy(result, most) if known else None,
         assumptions=(*result.assumptions, *([bound_words(events)] if known else [])),
         warnings=(warning, *result.warnings),
     )
@@ -321,7 +364,7 @@ def _psd(result: Result) -> Quantity:
         units.mgy_to_gy(peak.skin_dose_mgy),
         "Gy",
         note=f"without the {dose_words(float(kerma))} of air kerma {EXCLUDED}" if kerma else "",
-        tolerance=kerma_tolerance(result.events),
         at_most=most,
         lacks="; ".join(lacks),
+        draws=None if (drawn := result.uncertainty) is None else units.mgy_to_gy(peak.skin_dose_mgy) * drawn.ratio,
     )

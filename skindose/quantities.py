@@ -191,12 +191,13 @@ def _total_beyond_sum(events: Events, totals: Mapping[str, Any]) -> Shortfall:
     return Shortfall(np.inf if absurd else beyond, (words,))
 
 
-def worst_skin_dose_mgy(events: Events, missing_mgy: float) -> float:
+def worst_skin_dose_mgy(events: Events, missing_mgy: float, calibration: float = 1.0) -> float:
     """What air kerma can add to one place: on the skin nearest to the focal spot, with the largest scatter factor.
 
-    missing_mgy   air kerma at the reference point
+    missing_mgy   air kerma at the reference point, as displayed
+    calibration   the largest calibration factor of the machine
     """
-    return missing_mgy * _nearest_mm(events)[1] * LARGEST_SCATTER_FACTOR * max(1.0, events.machine.calibration_factor)
+    return missing_mgy * _nearest_mm(events)[1] * LARGEST_SCATTER_FACTOR * max(1.0, calibration)
 
 
 def _nearest_mm(events: Events) -> tuple[float, float]:

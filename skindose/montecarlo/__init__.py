@@ -4,6 +4,7 @@ docs/montecarlo.md says how, and what it was held against.
 """
 
 from skindose.montecarlo.materials import MATERIALS, Material, material
+from skindose.montecarlo.mesh import solid
 from skindose.montecarlo.scene import Budget, Scene, Spectra, Truth, simulate
 from skindose.montecarlo.slab import Pencil, PointSpread, point_spread
 
@@ -19,4 +20,5 @@ __all__ = [
     "material",
     "point_spread",
     "simulate",
+    "solid",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -80,3 +81,21 @@ def _boxes(corners: FloatArray, first: NDArray[np.int64]) -> FloatArray:
         pairs = levels[0].reshape(-1, 2, 6)
         levels.insert(0, np.concatenate([pairs[:, :, :3].min(axis=1), pairs[:, :, 3:].max(axis=1)], axis=1))
     return np.ascontiguousarray(np.concatenate(levels))
+
+
+def solid(body: Phantom, thickness_mm: float = 300.0) -> Phantom:
+    """The body itself, or a flat sheet made a closed block of that thickness behind it; its cells come first."""
+    edges = body.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).astype(np.int64)
+    count = len(body.vertices_mm)
+    key, back = edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0]
+    start, end = edges[~np.isin(key, back)].T  # of edges that no second cell has
+    if not len(start):
+        return body
+    inwards = -(body.normal * body.area_mm2[:, None]).sum(axis=0)
+    behind = body.vertices_mm + thickness_mm * inwards / np.linalg.norm(inwards)
+    sides = [np.stack([end, start, start + count], axis=1), np.stack([end, start + count, end + count], axis=1)]
+    triangles = np.concatenate([body.triangles, body.triangles[:, ::-1] + count, *sides]).astype(np.int32)
+    vertices = np.concatenate([body.vertices_mm, behind])
+    corners = vertices[triangles]
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return replace(body, vertices_mm=vertices, triangles=triangles, area_mm2=np.linalg.norm(cross, axis=1) / 2)

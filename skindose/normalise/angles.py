@@ -116,17 +116,20 @@ def _rotational(work: Work) -> None:
             continue
         turns_second = not _still(second[event], second_end[event])
         if np.isnan(end[event]) and turns_second:
-            work.put("positioner_primary_end_angle_deg", event, _or_zero(start[event]), Status.DERIVED)
+            _stays(work, event, "primary")
         elif np.isnan(end[event]) or (np.isnan(start[event]) and not turns_second):
             _assume_arc(work, event)
         elif start[event] == end[event] and not turns_second:
             work.notes.warn("rotational acquisition ends where it began", "taken as a beam that stands", event)
         if np.isnan(second_end[event]):
-            work.put("positioner_secondary_end_angle_deg", event, _or_zero(second[event]), Status.DERIVED)
+            _stays(work, event, "secondary")
 
 
-def _or_zero(angle_deg: float) -> float:
-    return 0.0 if np.isnan(angle_deg) else float(angle_deg)
+def _stays(work: Work, event: int, which: str) -> None:
+    """An angle that does not turn ends where it began; where that is missing too, its stand-in holds for both."""
+    start = float(work.columns[f"positioner_{which}_angle_deg"][event])
+    if not np.isnan(start):
+        work.put(f"positioner_{which}_end_angle_deg", event, start, Status.DERIVED)
 
 
 def _still(start: float, end: float) -> bool:

@@ -137,7 +137,7 @@ def _machine(profile: Profile, zeros: Zeros) -> Machine:
         detector_side_mm=profile.detector_side_mm,
         support=profile.layers() if profile.has_table else (),
         transmission=profile.transmission if profile.has_table else "",
-        calibration_factor=profile.calibration_factor,
+        anode_direction=profile.anode_direction,
         pivot=pivot.about,
         pivot_mm=(*pivot.horizontal_mm, *pivot.head_tilt_mm, *pivot.cradle_mm),
         pivot_rides=pivot.rides,

@@ -204,7 +204,10 @@ class Profile(_Part):
     )
     anode_angle_deg: Annotated[float, Field(gt=3, lt=30)] = 11.0
     detector_side_mm: Length = Field(400.0, description="the detector's longer side")
-    calibration_factor: Annotated[float, Field(gt=0.3, lt=3)] = 1.0
+    anode_direction: Literal["", "u+", "u-", "v+", "v-"] = Field(
+        "",
+        description="side of the field on which the anode lies, u to the image's patient-left, v to its cranial side",
+    )
     orientation_patterns: tuple[Regex, ...] = Field((), description="in comments; group `position` holds HFS, FFP, ...")
     peak_items: tuple[str, ...] = Field((), description="items with the maker's own peak skin dose")
     commissioning: Commissioning | None = None

@@ -1,6 +1,6 @@
 """Events x Beams x Hits -> Factors: what each hit's air kerma is multiplied by to become dose to the skin.
 
-    dose = air_kerma_rp x calibration x inverse_square x transmission x medium x (coverage + scatter)
+    dose = air_kerma_rp x calibration x inverse_square x transmission x heel x medium x (coverage + scatter)
 
 docs/physics.md derives each factor and says how well it agrees with published tables.
 """
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
-from skindose.model import Beams, Events, Factors, FloatArray, Hits, Phantom
+from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, Phantom
 from skindose.physics import backscatter, beam, calibration, medium, table
 from skindose.physics.quality import Quality
 
@@ -23,19 +24,29 @@ __all__ = ["factors"]
 BLOCK = 8192  # hits
 
 
-def factors(events: Events, beams: Beams, hits: Hits, settings: Settings, body: Phantom | None = None) -> Factors:
+def factors(
+    events: Events,
+    beams: Beams,
+    hits: Hits,
+    settings: Settings,
+    calibrations: Calibrations | None = None,
+    body: Phantom | None = None,
+) -> Factors:
     """The factors of every hit.
 
     A correction that is not in `settings.corrections` is 1, scatter then 0; the inverse square always holds. The hits
     of the halo, outside the primary beam, have scatter alone.
 
-    body     whose cells were hit, for the incidence and the extent of what scatters; None: flat, endless, across the ray
-    raises   SettingsError for a support material or a measured transmission that is not there
+    calibrations   which records hold for the events; None: uncalibrated
+    body           whose cells were hit, all that the beams light, for the lie and the extent of what scatters; None:
+                   flat, endless, across the ray
+    raises         SettingsError for a support material or a measured transmission that is not there
     """
+    known = uncalibrated(len(events)) if calibrations is None else calibrations
     used = np.zeros(len(events), dtype=bool)
     used[beams.event] = True
     found = beam.of_events(events, used)
-    parts = _Parts.of(events, beams, found.quality, settings)
+    parts = _Parts.of(events, beams, found.quality, settings, known)
     count = len(hits.cell)
     scattered = np.zeros(count)
     if "backscatter" in settings.corrections:
@@ -44,14 +55,14 @@ def factors(events: Events, beams: Beams, hits: Hits, settings: Settings, body: 
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])
         inverse[rows], through[rows], into[rows] = _block(beams, hits, parts, (first, last), scattered[rows])
-    calibrated = calibration.factor(events.machine) if "calibration" in settings.corrections else 1.0
+    calibrated = "calibration" in settings.corrections
     return Factors(
         inverse_square=inverse,
         scatter=scattered,
         medium=into,
         transmission=through,
-        calibration=np.full(count, calibrated),
-        assumptions=_assumptions(events, settings),
+        calibration=known.factor[beams.event][hits.beam()] if calibrated else np.ones(count),
+        assumptions=_assumptions(events, settings, known, used),
         warnings=found.warnings,
     )
 
@@ -66,14 +77,14 @@ class _Parts:
     normal: FloatArray  # (beams, 3) the table's normal along axis, u and v
 
     @classmethod
-    def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings) -> _Parts:
+    def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings, known: Calibrations) -> _Parts:
         chosen = settings.corrections
         with_table = "table" in chosen and bool(beams.support)
         normal = beams.table_rotation[:, 1]
         return cls(
             side_mm=backscatter.equivalent_side_mm(beams.field_mm, beams.circular),
             medium=medium.ratios(found, settings.medium) if "medium" in chosen else None,
-            support=table.support(events.machine, found, beams.support) if with_table else None,
+            support=table.support(events.machine, found, beams.support, known) if with_table else None,
             normal=np.stack([(part * normal).sum(axis=1) for part in (beams.axis, beams.u, beams.v)], axis=1),
         )
 
@@ -108,15 +119,15 @@ def _block(
     return (reference / distance) ** 2, through, into
 
 
-def _assumptions(events: Events, settings: Settings) -> tuple[str, ...]:
+def _assumptions(events: Events, settings: Settings, known: Calibrations, used: BoolArray) -> tuple[str, ...]:
     chosen = settings.corrections
     notes: list[str] = []
     if "backscatter" in chosen:
         notes += backscatter.ASSUMPTIONS
     if "table" in chosen:
-        notes.append(table.assumption(events.machine))
+        notes += table.assumption(events.machine, known, used)
     if "calibration" in chosen:
-        notes.append(calibration.assumption(events.machine))
+        notes.append(calibration.assumption(known, used))
     left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]
     if left_out:
         notes.append(f"Corrections left out (factor 1): {', '.join(left_out)}.")

@@ -1,7 +1,7 @@
 """Beam quality: the spectrum behind a stack of filters, its half-value layer and mean energy.
 
 Spectra come from a table over tube voltage and anode angle (`data/beams.npz`, made by scripts/make_beam_tables.py);
-filters act on them exactly, energy by energy, so only voltage and angle are interpolated, by cubics without kinks.
+filters act on them exactly, energy by energy, so only voltage and angle are interpolated, by curves without kinks.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from skindose.model import FloatArray
 from skindose.units import mm_to_cm
 
 ANODE_DEG = 11.0  # where the caller has none
+KVP_RANGE_KV = (40.0, 150.0)  # the table's voltages go beyond, so that its ends do not bend the interpolation
 AL_RANGE_MM = (1.0, 25.0)  # total aluminium for which the table's lowest energy (6 keV) does not matter
 CU_RANGE_MM = (0.0, 3.0)
 OTHER_RANGE_MM = (0.0, 3.0)  # of metals; no beam is filtered with more
@@ -30,7 +31,7 @@ LIGHT = {"Be": 50.0, "C": 50.0, "PMMA": 50.0, "polycarbonate": 50.0, "glass": 10
 class Tables:
     """The arrays of `data/beams.npz`; energies last.
 
-    energy_kev    (energies,)
+    energy_kev    (energies,) middles of the bins, of 0.5 keV and parted at the filters' absorption edges
     kvp_kv        (voltages,)
     anode_deg     (angles,)
     kerma_rho     (energies,) spekpy's mass energy-absorption coefficient of air, cm2/g; weighs fluence as air kerma
@@ -113,7 +114,7 @@ def quality(
     filters = {"Al": al_mm, "Cu": cu_mm, **(other_mm or {})}
     _known(filters)
     columns = np.broadcast_arrays(*(np.atleast_1d(values) for values in (kvp_kv, *filters.values())))
-    low, high = zip((tables().kvp_kv[0], tables().kvp_kv[-1]), *map(range_mm, filters), strict=True)
+    low, high = zip(KVP_RANGE_KV, *map(range_mm, filters), strict=True)
     distinct, which = np.unique(np.clip(np.stack(columns, axis=1), low, high), axis=0, return_inverse=True)
     kvp, cu = distinct[:, 0], distinct[:, 2]
     kerma = _filtered(_kerma(kvp, anode_deg), filters, distinct[:, 1:])
@@ -143,32 +144,48 @@ def outside(
     kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, other_mm: Mapping[str, FloatArray] | None = None
 ) -> int:
     """How many beams lie outside the table and are computed at its edge."""
-    kvp = tables().kvp_kv
-    ranges = [(kvp_kv, (kvp[0], kvp[-1])), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM)]
+    ranges = [(kvp_kv, KVP_RANGE_KV), (al_mm, AL_RANGE_MM), (cu_mm, CU_RANGE_MM)]
     ranges += [(values, range_mm(material)) for material, values in (other_mm or {}).items()]
     return int(np.any([(values < low) | (values > high) for values, (low, high) in ranges], axis=0).sum())
 
 
 def _kerma(kvp_kv: FloatArray, anode_deg: float) -> FloatArray:
-    """(beams, energies) unfiltered, cubic between the neighbouring voltages and angles."""
+    """(beams, energies) unfiltered: each energy on a smooth curve through the table's voltages and angles.
+
+    Value and slope are continuous in both, and nothing swings below 0.
+    """
     table = tables()
-    at_angle = np.tensordot(_weights(table.anode_deg, np.array([anode_deg]))[0], table.kerma, axes=1)
-    # A cubic may dip below 0 in the bins above the lower voltage, by 1e-5 of the spectrum.
-    mixed: FloatArray = np.maximum(_weights(table.kvp_kv, kvp_kv) @ at_angle, 0.0)
-    return mixed
+    angles = table.kerma.reshape(len(table.anode_deg), -1)
+    at_angle = _smooth(table.anode_deg, angles, np.array([anode_deg])).reshape(table.kerma.shape[1:])
+    return _smooth(table.kvp_kv, at_angle, kvp_kv)
 
 
-def _weights(nodes: FloatArray, values: FloatArray) -> FloatArray:
-    """(values, nodes) weights of the cubic Hermite interpolation, slopes from parabolas through three nodes; clamped.
+def _smooth(nodes: FloatArray, rows: FloatArray, values: FloatArray) -> FloatArray:
+    """(values, columns) cubic Hermite interpolation of every column, clamped.
 
-    Value and slope are continuous.
+        slope at a node = 0 between secants of unlike sign, else their weighted harmonic mean: monotone wherever the
+        data are, so that no column that is positive swings below 0                         [FritschButland1984]
+
+    nodes    (nodes,)
+    rows     (nodes, columns)
     """
     low, share = _between(nodes, values)
     step, t = np.diff(nodes)[low][:, None], share[:, None]
-    unit = np.eye(len(nodes))
-    slope = np.gradient(unit, nodes, axis=0, edge_order=2)
-    ends = (1 - t) ** 2 * ((1 + 2 * t) * unit[low] + t * step * slope[low])
-    found: FloatArray = ends + t**2 * ((3 - 2 * t) * unit[low + 1] + (t - 1) * step * slope[low + 1])
+    slope = _slopes(nodes, rows)
+    left = (1 - t) ** 2 * ((1 + 2 * t) * rows[low] + t * step * slope[low])
+    found: FloatArray = left + t**2 * ((3 - 2 * t) * rows[low + 1] + (t - 1) * step * slope[low + 1])
+    return found
+
+
+def _slopes(nodes: FloatArray, rows: FloatArray) -> FloatArray:
+    """(nodes, columns) slopes at the nodes; at the two ends the secant's."""
+    step = np.diff(nodes)[:, None]
+    secant = np.diff(rows, axis=0) / step
+    before, after = secant[:-1], secant[1:]
+    near, far = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+    alike = before * after > 0
+    mean = (near + far) / (near / np.where(alike, before, 1.0) + far / np.where(alike, after, 1.0))
+    found: FloatArray = np.concatenate([secant[:1], np.where(alike, mean, 0.0), secant[-1:]])
     return found
 
 

@@ -1,59 +1,68 @@
 """Transmission of the patient support: table top and pad, ray by ray.
 
-    ln T = ln T0 x x (r(theta) - phi cos theta)
+    ln T = ln T0 x X x (1 - phi)
 
-T0     perpendicular transmission of the whole support: a measured curve of the machine, or its described layers
-x      path length through the layers over their thickness, each layer weighted by its attenuation: 1 / cos(theta)
+T0     transmission of a narrow perpendicular beam through the whole support: a measured curve, or its described layers
+X      path length through the layers over their thickness, each layer weighted by its attenuation: 1 / cos(theta)
        through all of it, less past an edge or through some layers only, 0 for a ray that misses it
-r      what obliquity leaves of the exponential's loss: scatter refills an oblique ray
-phi    share of a narrow beam's loss that forward scatter returns, growing with the field; 0 for a measured curve, whose
-       chamber saw some of that scatter
+phi    share of that loss that forward scatter brings back to the skin, which lies on the support: it grows with the
+       field, is largest for the layers nearest to the skin, and holds for oblique beams as it does for others
 
-r and phi are DeLorenzo 2018's factors for angle and field, written on the logarithm: so they scale with a thinner
-table or a part of it, and for his own table give back his numbers.                   [DeLorenzo2018]
+phi is that of single scattering (`data/forward_scatter.csv`, made by scripts/make_forward_scatter.py), averaged over
+layers and spectrum, times one number for all that is scattered more often, the patient's own backscatter that the
+support sends back among it. docs/physics.md holds T against Monte Carlo and published measurements.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skindose.calibration import Calibrations, Curve
 from skindose.errors import SettingsError
-from skindose.model import FloatArray, IntArray, Layer, Machine
+from skindose.model import BoolArray, FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
 from skindose.physics.quality import Quality, tables
-from skindose.units import mm2_to_m2, mm_to_cm
+from skindose.units import mm_to_cm
 
 # Nominal densities, for want of the machine's own; the pad's is that under the patient's weight, the foam's that of a
-# structural core. Skins of 0.75 mm, 50 mm foam and 40 mm pad let 0.68 of a narrow beam of 80 kV through, 0.71 of one
-# of 10 cm; two machines were measured at 0.655 and 0.68, a third fitted at 0.74.
+# structural core. Skins of 0.75 mm, 50 mm foam and 40 mm pad let 0.68 of a narrow beam of 80 kV through; two machines
+# were measured at 0.655 and 0.68.
 DENSITY_GCM3 = {"carbon fibre": 1.55, "foam": 0.10, "polyurethane": 0.15}
-STEEPEST_DEG = 80.0  # DeLorenzo's angular factor holds below
-LARGEST_MM2 = 58_000.0  # and his field factor up to here
 COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offset)
-# DeLorenzo's perpendicular transmission at 80 kV, 0.2 mm Cu: at 100 cm2, where his angles start, and of a narrow beam.
-BROAD_T, NARROW_T = 0.8026, 0.7774
+# Relative standard uncertainty of T where the machine itself was not measured: of nominal layers, or of another
+# machine's curve (machines differ by 10 %).
+MODELLED = 0.12
+# phi over that of single scattering: fitted to Monte Carlo of whole supports on water (docs/physics.md).
+ALL_ORDERS = 1.16
+# Where phi is tabulated for a run: the field's side at the skin in steps of sqrt(2), the angle in steps of 15 degrees.
+SIDES_MM = 5.0 * 2.0 ** (np.arange(15) / 2)
+ANGLE_STEP_DEG = 15.0
+_SAME_PAD_MM = 0.5
 _PREFIX = "transmission_"  # of the measured curves' data files
-_STEPS = 256  # of the two functions' look-up tables
+_DEPTHS = (np.arange(16) + 0.5) / 16  # of a layer, for its mean
 
 
 @dataclass(frozen=True)
 class Support:
     """What the support does to the beams of the events.
 
-    log_t0          (events,) ln of the transmission of a perpendicular ray through all layers
+    log_t0          (events,) ln of the transmission of a narrow perpendicular beam through all layers
     per_mm          (events, layers) share of that loss per mm of path in each layer
-    measured        log_t0 is a measured curve's, else the described layers' for a narrow beam
+    returned        (events, sides, angles) phi over `SIDES_MM` and multiples of `ANGLE_STEP_DEG`
     """
 
     log_t0: FloatArray
     per_mm: FloatArray
-    measured: bool
+    returned: FloatArray
 
 
-def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Support:
-    """The support for each event.
+def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: Calibrations | None = None) -> Support:
+    """The support for each event: the site's own curve where it has one, else the profile's, else its layers.
 
     raises   SettingsError for a material or a measured curve that is not there
     """
@@ -61,10 +70,86 @@ def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...]) -> Supp
     thickness = np.array([layer.thickness_mm for layer in layers])
     mean = beams.kerma @ mu.T
     per_mm = mean / np.maximum(mean @ thickness, 1e-12)[:, None]
-    curve = machine.transmission
-    if curve:
-        return Support(np.log(measured(curve, beams.kvp_kv, beams.cu_mm)), per_mm, True)
-    return Support(np.log(beams.kerma @ np.exp(-(thickness @ mu))), per_mm, False)
+    described = np.log(beams.kerma @ np.exp(-(thickness @ mu)))
+    phi = _returned(beams, layers, per_mm * thickness, mu)
+    log_t0 = described
+    if machine.transmission:  # taken as a narrow beam's: docs/physics.md says why
+        log_t0 = _with_pad(_shipped(machine.transmission, machine), beams, described, (machine, layers))
+    for index, curve in enumerate(known.curves if known else ()):
+        own = known.curve == index if known else False
+        seen = phi_of(phi, np.arange(len(phi)), np.ones(len(phi)), np.full(len(phi), curve.scatter_side_mm))
+        narrow = _with_pad(curve, beams, described, (machine, layers)) / (1 - seen)
+        log_t0 = np.where(own, narrow, log_t0)
+    return Support(log_t0, per_mm, phi)
+
+
+@cache
+def _scatter_table() -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
+    """Energies, radius over distance, and per material phi of a thin layer (energies, angles, ratios)."""
+    lines = [line.split(",") for line in data.read_bytes("forward_scatter.csv").decode("utf-8").splitlines()]
+    ratio = np.array([float(field) for field in lines[0][3:]])
+    names = list(dict.fromkeys(line[0] for line in lines[1:]))
+    energy = np.array(sorted({float(line[1]) for line in lines[1:]}))
+    grid = np.array([[float(field) for field in line[3:]] for line in lines[1:]])
+    shaped = grid.reshape(len(names), len(energy), -1, len(ratio))
+    return energy, ratio, dict(zip(names, shaped, strict=True))
+
+
+def _returned(beams: Quality, layers: tuple[Layer, ...], share: FloatArray, mu: FloatArray) -> FloatArray:
+    """(events, sides, angles) phi of the whole support, whose upper surface lies on the skin.
+
+    share   (events, layers) of the loss
+    """
+    nodes_kev, _, per_material = _scatter_table()
+    onto = np.stack([np.interp(tables().energy_kev, nodes_kev, row) for row in np.eye(len(nodes_kev))], axis=1)
+    upper_mm = min(layer.top_mm for layer in layers)
+    total = np.zeros((len(share), len(SIDES_MM), next(iter(per_material.values())).shape[1]))
+    for index, layer in enumerate(layers):
+        lost = beams.kerma * mu[index]
+        weight = (lost / lost.sum(axis=1, keepdims=True)) @ onto
+        mean = per_material[layer.material] @ _mean_over(layer.top_mm - upper_mm, layer.thickness_mm).T
+        total += share[:, index, None, None] * np.einsum("ek,kas->esa", weight, mean)
+    return np.minimum(ALL_ORDERS * total, 1.0)
+
+
+def _mean_over(nearest_mm: float, thickness_mm: float) -> FloatArray:
+    """(sides, ratios) weights of a layer's mean over its thickness, linear in the logarithm of radius over distance.
+
+    A square field scatters like the round one of its area.
+    """
+    _, ratio, _ = _scatter_table()
+    radius_mm = SIDES_MM / np.sqrt(np.pi)
+    distance_mm = np.maximum(nearest_mm + thickness_mm * _DEPTHS, 1e-3)
+    place = np.log(radius_mm[:, None] / distance_mm)
+    return np.stack([np.interp(place, np.log(ratio), row).mean(axis=1) for row in np.eye(len(ratio))], axis=1)
+
+
+def _with_pad(
+    curve: Curve, beams: Quality, described: FloatArray, whose: tuple[Machine, tuple[Layer, ...]]
+) -> FloatArray:
+    """(events,) ln T of a measured curve with the pad that is there instead of the measured one.
+
+    ln T = ln T_curve x ln T_described / ln T_described(pad of the curve): the description may be off as a whole, but
+    what it says of the pad's share holds.
+
+    described   (events,) ln T of the layers that are there
+    whose       the machine and those layers
+    """
+    measured_log = np.log(at(curve, beams.kvp_kv, beams.cu_mm))
+    machine, layers = whose
+    if abs(sum(layer.thickness_mm for layer in layers if is_pad(layer)) - curve.pad_mm) < _SAME_PAD_MM:
+        return measured_log
+    pad = next(filter(is_pad, (*layers, *machine.support)), Layer("pad", "polyurethane", 0.0, 0.0, 0.0, 0.0))
+    then = (*(layer for layer in layers if not is_pad(layer)), replace(pad, thickness_mm=curve.pad_mm))
+    depth = np.array([layer.thickness_mm for layer in then])
+    mu = np.stack([_mu_per_mm(layer, machine) for layer in then])
+    found: FloatArray = measured_log * described / np.log(beams.kerma @ np.exp(-(depth @ mu)))
+    return found
+
+
+def is_pad(layer: Layer) -> bool:
+    """The layer lies on the table top."""
+    return layer.name == "pad"
 
 
 def _mu_per_mm(layer: Layer, machine: Machine) -> FloatArray:
@@ -91,56 +176,32 @@ def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
     curve    the data file is transmission_CURVE.csv
     raises   SettingsError when there is no such file
     """
+    return at(_shipped(curve), kvp_kv, cu_mm)
+
+
+def _shipped(curve: str, machine: Machine | None = None) -> Curve:
+    """A curve of the product, taken with the pad that the profile describes."""
     if curve not in curves():
         raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(curves())}.")
     name = f"{_PREFIX}{curve}.csv"
     header = data.read_bytes(name).decode("utf-8").split("\n", 1)[0].split(",")
     copper = np.array([float(column.removeprefix("cu")) for column in header[1:]])
     grid = data.read_grid(name)
-    at_kvp = np.stack([np.interp(kvp_kv, grid[:, 0], column) for column in grid[:, 1:].T], axis=1)
-    place = np.log(cu_mm + COPPER_OFFSET_MM)
-    return np.array(
-        [np.interp(x, np.log(copper + COPPER_OFFSET_MM), row) for x, row in zip(place, at_kvp, strict=True)]
-    )
+    pad_mm = sum(layer.thickness_mm for layer in machine.support if is_pad(layer)) if machine else 0.0
+    return Curve(grid[:, 0], copper, grid[:, 1:], pad_mm, 0.0)
 
 
-def obliquity(cosine: FloatArray, broad: bool) -> FloatArray:
-    """r: the loss of an oblique ray over what the exponential of its path says.
-
-        r = cos(a) (1 + ln f(a) / ln T_ref),  f = 1 + 3.07e-4 a - 4.90e-5 a^2, a in degrees              [DeLorenzo2018]
-
-    Beyond 80 degrees it stays as at 80.
-
-    cosine    between ray and table normal, 0 to 1
-    broad     T0 was measured with scatter, as DeLorenzo's own
-    """
-    angle = np.minimum(np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))), STEEPEST_DEG)
-    factor = 1 + 3.07e-4 * angle - 4.90e-5 * angle**2
-    reference = BROAD_T if broad else NARROW_T
-    found: FloatArray = np.cos(np.radians(angle)) * (1 + np.log(factor) / np.log(reference))
-    return found
-
-
-def forward_scatter(side_mm: FloatArray) -> FloatArray:
-    """phi: the share of a narrow beam's loss that forward scatter returns to a field of this side at the skin.
-
-        phi = -ln F / ln T_ref,  F = (-12.47 A^2 + 1.7081 A + 0.4890) / 0.4890                    [DeLorenzo2018]
-
-    A is the field's area in m2, at most 0.058.
-    """
-    area = mm2_to_m2(np.minimum(side_mm**2, LARGEST_MM2))
-    found: FloatArray = -np.log((-12.47 * area**2 + 1.7081 * area + 0.4890) / 0.4890) / np.log(NARROW_T)
-    return found
-
-
-_OBLIQUITY = {broad: obliquity(np.linspace(0.0, 1.0, _STEPS + 1), broad) for broad in (False, True)}
-_FORWARD = forward_scatter(np.linspace(0.0, LARGEST_MM2**0.5, _STEPS + 1))
+def at(curve: Curve, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
+    """Transmission of a curve, linear in the voltage and in ln(copper + 0.05 mm); outside it its edge."""
+    at_kvp = np.stack([np.interp(kvp_kv, curve.kvp_kv, column) for column in curve.transmission.T], axis=1)
+    place, nodes = np.log(cu_mm + COPPER_OFFSET_MM), np.log(curve.cu_mm + COPPER_OFFSET_MM)
+    return np.array([np.interp(x, nodes, row) for x, row in zip(place, at_kvp, strict=True)])
 
 
 def transmission(
     stack: Support, event: IntArray, path_mm: FloatArray, cosine: FloatArray, side_mm: FloatArray
 ) -> FloatArray:
-    """Transmission of rays.
+    """Transmission of rays, forward scatter included.
 
     event      (hits,) the event of each ray
     path_mm    (hits, layers) path through each layer
@@ -148,34 +209,68 @@ def transmission(
     side_mm    (hits,) equivalent square side of the field at the skin
     returns    (hits,) in (0, 1]; 1 where the ray misses the support
     """
-    left = _lookup(_OBLIQUITY[stack.measured], cosine)
-    if not stack.measured:
-        left -= _lookup(_FORWARD, side_mm / LARGEST_MM2**0.5) * cosine
     loss = np.einsum("hl,hl->h", path_mm, (stack.log_t0[:, None] * stack.per_mm)[event])
-    found: FloatArray = np.exp(loss * left)
+    found: FloatArray = np.exp(loss * (1 - phi_of(stack.returned, event, cosine, side_mm)))
     return found
 
 
-def _lookup(values: FloatArray, place: FloatArray) -> FloatArray:
-    """Linear between `values`, which stand at equal steps over 0 to 1; clamped."""
-    scaled = np.minimum(place, 1.0) * _STEPS
-    low = np.minimum(scaled.astype(np.int64), _STEPS - 1)
-    below = values.take(low)
-    found: FloatArray = below + (values.take(low + 1) - below) * (scaled - low)
+def phi_of(returned: FloatArray, event: NDArray[Any], cosine: FloatArray, side_mm: FloatArray) -> FloatArray:
+    """(hits,) phi for each ray; beyond the table's last angle and sides its edge, 0 without a field.
+
+    returned   as of `Support`; other arguments as of `transmission`
+    """
+    sides, angles = returned.shape[1:]
+    step = np.log(np.maximum(side_mm, 1e-6) / SIDES_MM[0]) / np.log(SIDES_MM[1] / SIDES_MM[0])
+    low, up = _between(step, sides)
+    left, right = _between(np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))) / ANGLE_STEP_DEG, angles)
+    flat = returned.reshape(-1)
+    corner = (event * sides + low) * angles + left
+    near = flat.take(corner) * (1 - right) + flat.take(corner + 1) * right
+    far = flat.take(corner + angles) * (1 - right) + flat.take(corner + angles + 1) * right
+    found: FloatArray = (near + (far - near) * up) * np.minimum(1.0, side_mm / SIDES_MM[0])
     return found
 
 
-def assumption(machine: Machine) -> str:
-    """What the result says of the transmission."""
+def _between(place: FloatArray, nodes: int) -> tuple[NDArray[np.int64], FloatArray]:
+    """Index of the node below each place and the share of the one above; clamped."""
+    clamped = np.clip(place, 0.0, nodes - 1.0)
+    low = np.minimum(clamped.astype(np.int64), nodes - 2)
+    return low, clamped - low
+
+
+def standard_uncertainty(machine: Machine, events: int, known: Calibrations | None = None) -> FloatArray:
+    """(events,) relative standard uncertainty of a perpendicular ray's T.
+
+    That of the machine's own curve, else `MODELLED`, 0 without a table.
+    """
+    found = np.full(events, MODELLED if machine.has_table else 0.0)
+    return found if known is None else np.where(known.curve >= 0, known.transmission_uncertainty, found)
+
+
+def assumption(machine: Machine, known: Calibrations, used: BoolArray) -> tuple[str, ...]:
+    """What the result says of the transmission.
+
+    used   (events,) events with a beam
+    """
     if not machine.has_table:
-        return "No patient support is known: beams are not weakened."
+        return ("No patient support is known: beams are not weakened.",)
+    names = [name for name, lit in zip(known.transmission_record, used, strict=True) if lit]
+    own = tuple(
+        f"Table and pad: transmission measured on this machine (calibration record {name}, {names.count(name)} of "
+        f"{len(names)} events); forward scatter reckoned."
+        for name in dict.fromkeys(filter(None, names))
+    )
+    if all(names):
+        return own
     if machine.transmission:
         return (
+            *own,
             f"Table and pad: perpendicular transmission measured on such a machine ({machine.transmission}), not on "
-            "this one (machines differ by 10 % and more); oblique rays after DeLorenzo 2018."
+            "this one (machines differ by 10 % and more), taken as a narrow beam's; forward scatter reckoned.",
         )
     layers = ", ".join(f"{layer.thickness_mm:g} mm {layer.material}" for layer in machine.support)
     return (
+        *own,
         f"Table and pad: computed for described layers ({layers}) of nominal density, no measurement of this machine; "
-        "forward scatter and oblique rays after DeLorenzo 2018."
+        "forward scatter reckoned.",
     )

@@ -189,3 +189,10 @@ VIEWS = (
 def view_facing(normal: FloatArray) -> View:
     """The view that looks most squarely at skin with this outward normal; ties go to the first, the back."""
     return max(VIEWS, key=lambda view: float(np.dot(view.eye, normal)))
+
+
+def percent(share: float) -> str:
+    """A probability in whole percent; certain only where it is."""
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        return "< 1 %" if share < 0.5 else "> 99 %"
+    return f"{100 * share:.0f} %"

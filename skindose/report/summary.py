@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from skindose import __version__
+from skindose.calibration import Calibrations, reported, uncalibrated
 from skindose.changes import Change
 from skindose.dose import area_above_mm2
 from skindose.model import Finding, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
+from skindose.uncertainty import Uncertainty
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
 SCHEMA_VERSION = "1.0"
@@ -103,7 +105,43 @@ def _what_went_in(result: Result) -> dict[str, Any]:
             "software": header.software or None,
         },
         "profile": {"name": machine.profile, "status": machine.profile_status},
+        "calibration": _calibration(result),
     }
+
+
+def _calibration(result: Result) -> dict[str, Any]:
+    """What air kerma and transmission were corrected with, and what the report itself says."""
+    known = result.calibrations or uncalibrated(len(result.events))
+    mapped = np.flatnonzero(result.events.mapped).tolist()
+    done = sum(known.record[event] != "" for event in mapped)
+    chosen = "calibration" in result.settings.corrections
+    status = "uncalibrated" if not done else "calibrated" if done == len(mapped) else "partly calibrated"
+    return {
+        "status": status if chosen else "switched off",
+        "records": [*_records(known, "air-kerma", mapped), *_records(known, "transmission", mapped)],
+        "reported": [each._asdict() for each in reported(result.procedure)],
+    }
+
+
+def _records(known: Calibrations, kind: str, mapped: list[int]) -> list[dict[str, Any]]:
+    """Every record of a kind that was applied to a mapped event, with its events and the range of its factor."""
+    names, uncertainty = known.record, known.standard_uncertainty
+    if kind == "transmission":
+        names, uncertainty = known.transmission_record, known.transmission_uncertainty
+    found = []
+    for name in dict.fromkeys(filter(None, (names[event] for event in mapped))):
+        events = [event for event in mapped if names[event] == name]
+        factors = known.factor[events] if kind == "air-kerma" else None
+        found.append(
+            {
+                "record": name,
+                "kind": kind,
+                "events": [event + 1 for event in events],
+                "factor": None if factors is None else [factors.min(), factors.max()],
+                "standard_uncertainty": uncertainty[events].max(),
+            }
+        )
+    return found
 
 
 def _patient(result: Result) -> dict[str, Any]:
@@ -200,6 +238,26 @@ def _peak(result: Result) -> dict[str, Any] | None:
         "interval_95_mgy": result.peak_interval_mgy,
         "lower_bound_reason": "; ".join(result.peak_lacks) or None,
         "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
+        "uncertainty": _uncertainty(result.uncertainty, result.dosemap.peak.skin_dose_mgy),
+    }
+
+
+def _uncertainty(found: Uncertainty | None, shown_mgy: float) -> dict[str, Any] | None:
+    """How far off the peak may be, and what that is made of."""
+    if found is None:
+        return None
+    return {
+        "median_mgy": found.median * shown_mgy,
+        "mean_mgy": found.mean * shown_mgy,
+        "relative_standard": found.standard,
+        "placements": found.placements,
+        "draws": found.draws,
+        "place_within_mm_95": found.place_mm,
+        "regions": [{"region": name, "probability": chance} for name, chance in found.regions],
+        "sources": [
+            {"source": one.source, "relative_standard": one.standard, "share": one.share, "basis": one.basis}
+            for one in found.shares
+        ],
     }
 
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from skindose.report.budget import budget_rows
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
-from skindose.report.wording import plane_peak, several_planes
+from skindose.report.wording import calibration_words, plane_peak, several_planes
 from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, s_to_min
 
@@ -62,6 +63,8 @@ def print_result(summary: Mapping[str, Any], folder: object, brief: bool, notes:
         return
     out.print(_facts_table(name, summary))
     out.print(_triggers_table(summary), "")
+    if rows := budget_rows(summary["peak"]):
+        out.print(_budget_table(rows), "")
     _print_list(out, "Not evaluable", _open_reasons(summary))
     _print_list(out, "Warnings", summary["warnings"])
     _print_list(out, "Assumptions", summary["assumptions"])
@@ -117,6 +120,7 @@ def _facts_table(name: str, summary: Mapping[str, Any]) -> Any:
         "KAP on the body": _or_none(totals["kap_on_patient_fraction"], "{:.1%}".format),
         "Machine": " ".join(filter(None, (summary["device"]["manufacturer"], summary["device"]["model"]))) or None,
         "Profile": f"{profile['name']} ({profile['status']})",
+        "Calibration": calibration_words(summary["calibration"]),
         "Phantom": f"{summary['phantom']['name']}, dose to {summary['dose_medium']}",
     }
     for key, value in rows.items():
@@ -173,6 +177,17 @@ def _triggers_table(summary: Mapping[str, Any]) -> Any:
             _or_none(trigger["probability"], "{:.0%}".format) or "",
             style="bold red" if trigger["fired"] else None,
         )
+    return table
+
+
+def _budget_table(rows: Sequence[tuple[str, str, str, str]]) -> Any:
+    from rich.table import Table
+
+    table = Table(title="What the uncertainty of the peak is made of", title_justify="left", title_style="bold")
+    for column in ("source", "standard", "share", "rests on"):
+        table.add_column(column, justify="right" if column in ("standard", "share") else "left")
+    for row in rows:
+        table.add_row(*map(printable, row))
     return table
 
 

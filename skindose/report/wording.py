@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from skindose.quantities import contradiction
-from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
+from skindose.report.budget import budget_rows, where
+from skindose.report.scene import (
+    NO_VALUE,
+    format_dose_mgy,
+    format_interval_mgy,
+    format_quantity,
+    percent,
+    three_digits,
+    words,
+)
 from skindose.triggers.bands import CAVEAT, band
 from skindose.triggers.rules import QUANTITIES
 from skindose.units import gy_to_mgy, mgy_to_gy, s_to_min
@@ -35,6 +44,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "reaction": _reaction(facts),
         "signed": _signed(facts["trigger_set"]),
         "triggers": [_trigger(finding) for finding in sorted(facts["triggers"], key=_urgency)],
+        "budget": budget_rows(facts["peak"]),
         "totals": _totals(facts["totals"]),
         "shares": _shares(facts["totals"]),
         "placement": _placement(facts),
@@ -92,7 +102,7 @@ def _headline(facts: Facts) -> Rows:
         rows.append(("95 % interval", format_interval_mgy(*interval) if interval else "not known"))
         if peak["if_runs_stood_mgy"] is not None:
             rows.append(("If runs stood still", f"up to {format_dose_mgy(peak['if_runs_stood_mgy'])}: see warnings"))
-        rows.append(("Where", words(peak["region"])))
+        rows.append(("Where", where(peak)))
         rows += [(f"Plane {plane} alone", plane_peak(own)) for plane, own in several_planes(facts).items()]
         rows.append(("Highest cell", format_dose_mgy(peak["cell_max_mgy"])))
     if facts["peak_upper_bound_mgy"] is not None:
@@ -191,7 +201,7 @@ def _trigger(finding: Facts) -> dict[str, Any]:
         "remarks": [text for text in (finding["reason"], finding["note"]) if text],
         "value": _value(finding["value"], finding["unit"]),
         "level": _value(finding["level"], finding["unit"]),
-        "probability": NO_VALUE if chance is None else _percent(chance),
+        "probability": NO_VALUE if chance is None else percent(chance),
         "rule": finding["rule"],
         "source": _joined((kind, finding["source"], finding["provenance"] and words(finding["provenance"])), "; ", ""),
         "follows": (finding["what_follows"] or "") if finding["fired"] else "",
@@ -205,16 +215,6 @@ def _state(finding: Facts) -> str:
         return "not reached"
     steps = finding["steps"]
     return f"▲ exceeded, +{steps} step{'s' if steps > 1 else ''}" if steps else "▲ exceeded"
-
-
-def _percent(share: float) -> str:
-    """A probability in whole percent; certain only where it is."""
-    if 0 < share < 0.01 or 0.99 < share < 1:
-        return "< 1 %" if share < 0.5 else "> 99 %"
-    return f"{100 * share:.0f} %"
-
-
-# --- Totals
 
 
 def _totals(totals: Facts) -> list[dict[str, str]]:
@@ -349,5 +349,30 @@ def _provenance(facts: Facts) -> Rows:
         *files,
         ("X-ray system", _joined((device["manufacturer"], device["model"], device["software"]))),
         ("Machine profile", f"{facts['profile']['name']}, {facts['profile']['status']}"),
+        ("Calibration", calibration_words(facts["calibration"])),
         ("Program", f"{software['name']} {software['version']}, schema {facts['schema_version']}"),
     ]
+
+
+def calibration_words(facts: Facts) -> str:
+    """The result's calibration block in one line: what was applied, then what the report itself says."""
+    said = [facts["status"]]
+    for record in facts["records"]:
+        factors = " to ".join(f"{value:.4g}" for value in dict.fromkeys(record["factor"] or ()))
+        what = f"x {factors}" if factors else "transmission of table and pad"
+        uncertainty = f"{record['standard_uncertainty']:.1%}".replace("%", " %")
+        said.append(f"{what} (u = {uncertainty}) by record {record['record']} in {len(record['events'])} events")
+    for own in facts["reported"]:
+        said.append(f"not applied: the report's own {_own_calibration(own)}")
+    return "; ".join(dict.fromkeys(said))
+
+
+def _own_calibration(own: Facts) -> str:
+    """One Calibration container of the report, in words."""
+    parts = (
+        "no factor" if own["factor"] is None else f"factor {own['factor']:g}",
+        None if own["uncertainty_percent"] is None else f"+-{own['uncertainty_percent']:g} %",
+        None if own["date"] is None else f"of {own['date']}",
+        None if own["responsible"] is None else f"by {own['responsible']}",
+    )
+    return " ".join(part for part in parts if part)

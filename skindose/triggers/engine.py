@@ -109,7 +109,7 @@ def _finding(
         open_ = "" if reached else _may_reach(name, quantity, level, rule.comparison)
         fired, why = _verdict(reached, hurdles, open_)
         if not open_ and all(h.holds for h in hurdles):
-            chance = _probability(_most(quantity, value), level, quantity.tolerance, reached)
+            chance = _probability(quantity, _most(quantity, value), level, reached)
         steps = _steps(value, level, rule.comparison) if fired else 0
     return Finding(
         rule=rule.id,
@@ -238,8 +238,14 @@ def _verdict(reached: bool, hurdles: Iterable[_Hurdle], open_: str) -> tuple[boo
     return True, ""
 
 
-def _probability(value: float, level: Level, tolerance: float, reached: bool) -> float | None:
-    return float(reached) if tolerance == 0 else probability(value, level.level, tolerance)
+def _probability(quantity: Quantity, most: float, level: Level, reached: bool) -> float | None:
+    """Of the true value being at or above the level: by the quantity's draws, else by its tolerance.
+
+    most   the value, or of a lower bound the most that it can be: the draws are taken to spread as about the value
+    """
+    if quantity.draws is not None and quantity.value:
+        return float((quantity.draws * (most / quantity.value) >= level.level).mean())
+    return float(reached) if quantity.tolerance == 0 else probability(most, level.level, quantity.tolerance)
 
 
 def _steps(value: float, level: Level, comparison: str) -> int:

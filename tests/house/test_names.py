@@ -25,11 +25,11 @@ PURE_NUMBERS = {
     "Quantity.value": "unit in Quantity.unit",
     "Quantity.at_most": "unit in Quantity.unit",
     "Quantity.tolerance": "relative",
+    "Quantity.draws": "unit in Quantity.unit",
     "DoseMap.on_body": "share of the field",
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",
     "Finding.probability": "a probability",
-    "Machine.calibration_factor": "a ratio of two kermas",
     "Events.spread": "in the unit of its column",
     "Phantom.normal": "unit vectors",
     "Placement.rotation": "rotation matrix",
@@ -45,6 +45,7 @@ PURE_NUMBERS = {
     "Factors.medium": "a ratio",
     "Factors.transmission": "a ratio",
     "Factors.calibration": "a ratio",
+    "Factors.heel": "a ratio",
 }
 MODEL = source.PACKAGE / "model.py"
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skindose.calibration import uncalibrated
 from skindose.config import Settings
 from skindose.model import Status
 from skindose.physics import factors, medium, table
@@ -47,9 +48,15 @@ def test_cells_beyond_the_tables_edge():
     close(np.log(cut), 0.4 * np.log(whole), rtol=1e-9, because="ln T in proportion to the path")
 
 
+def calibrated(*factor):
+    """Every event with a factor of its own, all of record `lab`."""
+    known = uncalibrated(len(factor))
+    return replace(known, factor=np.array(factor), record=("lab",) * len(factor))
+
+
 def test_without_corrections_only_the_inverse_square_holds():
     hits = scene.hits(1, 2, [FULL, FULL], distance_mm=np.array([600.0, 1200.0]))
-    made = factors(scene.events(80.0, 0.1, calibration_factor=1.3), scene.beams(1), hits, Settings(corrections=()))
+    made = factors(scene.events(80.0, 0.1), scene.beams(1), hits, Settings(corrections=()), calibrated(1.3))
     np.testing.assert_array_equal(made.inverse_square, [1.0, 0.25])
     for name in NAMES[1:]:
         np.testing.assert_array_equal(getattr(made, name), 0.0 if name == "scatter" else 1.0)
@@ -61,11 +68,11 @@ def test_without_corrections_only_the_inverse_square_holds():
 )
 def test_a_correction_left_out_is_one_and_is_told(correction, name):
     chosen = tuple(other for other in Settings().corrections if other != correction)
-    events = scene.events(80.0, 0.1, calibration_factor=1.3)
-    made = factors(events, scene.beams(1), scene.hits(1, 1, [FULL]), Settings(corrections=chosen))
+    events = scene.events(80.0, 0.1)
+    made = factors(events, scene.beams(1), scene.hits(1, 1, [FULL]), Settings(corrections=chosen), calibrated(1.3))
     assert getattr(made, name)[0] == (0.0 if name == "scatter" else 1.0)
     assert any("left out" in sentence and correction in sentence for sentence in made.assumptions)
-    every = factors(events, scene.beams(1), scene.hits(1, 1, [FULL]), Settings())
+    every = factors(events, scene.beams(1), scene.hits(1, 1, [FULL]), Settings(), calibrated(1.3))
     assert getattr(every, name)[0] not in (0.0, 1.0)
     assert not any("left out (" in sentence for sentence in every.assumptions)
 
@@ -109,10 +116,10 @@ def test_calibration_of_the_machine():
     plain = factors(events, scene.beams(1), scene.hits(1), Settings())
     assert plain.calibration[0] == 1.0
     assert any("uncalibrated" in sentence for sentence in plain.assumptions)
-    known = factors(scene.events(80.0, 0.1, calibration_factor=0.87), scene.beams(1), scene.hits(1), Settings())
+    known = factors(events, scene.beams(1), scene.hits(1), Settings(), calibrated(0.87))
     assert known.calibration[0] == 0.87
     assert not any("uncalibrated" in sentence for sentence in known.assumptions)
-    assert any("0.870" in sentence for sentence in known.assumptions)
+    assert any("0.87:" in sentence for sentence in known.assumptions)
 
 
 def test_media_change_the_medium_only():
@@ -213,3 +220,16 @@ def test_scene_is_what_the_types_say():
     events = scene.events([80.0, 90.0], 0.1)
     assert len(events) == 2
     assert events.region_status is Status.ASSUMED
+
+
+def test_the_file_s_other_filters_and_the_tube_s_own_harden_the_beam():
+    hits = scene.hits(1, 1, [FULL])
+    plain = scene.events(80.0, 0.1)
+    tantalum = replace(plain, filter_other_mm={"Ta": np.array([0.1])})
+    glass = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 2.0})
+    through = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (plain, tantalum, glass)]
+    assert through[0] < through[2] < through[1], "a harder beam passes the table better"
+    both = replace(glass, filter_other_mm={"glass": np.array([2.0])})
+    double = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 4.0})
+    ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (both, double)]
+    close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from skindose.calibration import uncalibrated
 from skindose.errors import SettingsError
 from skindose.model import Layer
 from skindose.physics import table
@@ -28,7 +29,7 @@ def perpendicular(stack, event=0, side_mm=0.0, layers=scene.LAYERS):
 def delorenzo(measured):
     """His own table as one layer of 1 mm."""
     log_t0 = np.log([table.BROAD_T if measured else table.NARROW_T])
-    return table.Support(log_t0, np.ones((1, 1)), measured)
+    return table.Support(log_t0, np.ones((1, 1)), np.array([measured]))
 
 
 def test_angles_of_delorenzo_2018():
@@ -169,7 +170,11 @@ def test_unknown_material_and_curve_are_named():
         table.measured("none-such", np.array([80.0]), np.array([0.0]))
 
 
+def _said(machine):
+    return " ".join(table.assumption(machine, uncalibrated(1), np.ones(1, dtype=bool)))
+
+
 def test_what_the_result_says():
-    assert "described layers (0.75 mm carbon fibre" in table.assumption(scene.machine())
-    assert f"measured on such a machine ({CURVE})" in table.assumption(scene.machine(transmission=CURVE))
-    assert "not weakened" in table.assumption(scene.machine(has_table=False, support=()))
+    assert "described layers (0.75 mm carbon fibre" in _said(scene.machine())
+    assert f"measured on such a machine ({CURVE})" in _said(scene.machine(transmission=CURVE))
+    assert "not weakened" in _said(scene.machine(has_table=False, support=()))

@@ -1,8 +1,7 @@
-"""How far off a dose may be. First version: from the display's tolerance alone.
+"""How far off a displayed quantity may be, by the display's tolerance alone.
 
 IEC 60601-2-43 allows the displayed air kerma and kerma-area product to be off by 35 %. Nothing is known about where
-in that range a machine lies, so the error is taken as rectangular. Position, backscatter and table are not in it yet:
-whoever shows an interval from here says so (`BASIS`).
+in that range a machine lies, so the error is taken as rectangular.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import numpy as np
 from skindose.model import Events, Status
 
 KERMA_TOLERANCE = 0.35  # relative, of displayed air kerma and kerma-area product  [IEC 60601-2-43]
-BASIS = "from the tolerance of the displayed air kerma alone (rectangular, 35 %); position and physics are not in it"
 # Relative error of an area that stands in for Ka,r in KAP / area, by the status of that Ka,r. Derived: reported areas
 # agree with KAP / Ka,r within 20 % (0.79 to 1.21 in three makers' files). Assumed: the fields of one procedure lie
 # mostly within a factor of 2 of their median (five files of 20 and more events: 95 % within 0.26 to 2.2).
@@ -32,16 +30,6 @@ def kerma_tolerance(events: Events) -> float:
     status = events.status["air_kerma_rp_mgy"]
     error = sum(own * float(kerma[status == kind].sum()) for kind, own in AREA_ERROR.items())
     return 1.0 - (1.0 - KERMA_TOLERANCE) / (1.0 + error / max(float(kerma.sum()), 1e-300)) if error else KERMA_TOLERANCE
-
-
-def basis(tolerance: float) -> str:
-    """On what intervals and probabilities rest, for the assumptions."""
-    if tolerance == KERMA_TOLERANCE:
-        return BASIS
-    widened = (
-        f"widened to {tolerance:.0%}, since air kerma that was not displayed but reckoned from KAP and a field's area"
-    )
-    return f"{BASIS}; {widened} is less sure".replace("%,", " %,")
 
 
 def interval_95(value: float, tolerance: float = KERMA_TOLERANCE) -> tuple[float, float]:

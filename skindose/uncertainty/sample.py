@@ -1,0 +1,146 @@
+"""The whole budget of one procedure: draws, recasts, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skindose.model import FloatArray, IntArray, Peak, Phantom, Placement, Result
+from skindose.uncertainty import draws as drawn
+from skindose.uncertainty import shift
+from skindose.uncertainty.budget import Budget, budget
+from skindose.uncertainty.outcome import Share, Uncertainty, basis
+from skindose.uncertainty.recast import Recast, Recasts, Scene, recasts, scene
+
+PLACEMENTS = 64
+DRAWS = 1000
+_FEW = 16  # placements of which it is told apart what moves the beams, where more than one thing does
+_RARE = 0.01  # regions less probable than this are not named
+
+
+def with_uncertainty(result: Result, **physics: Any) -> Result:
+    """A mapped result with its peak's uncertainty and interval, and the uncertainty of each cell's dose.
+
+    physics   what `physics.factors` takes beside the calibrations
+    """
+    dosemap = result.dosemap
+    found = None if dosemap is None or dosemap.peak is None else sample(result, dosemap.peak, physics)
+    if found is None or dosemap is None or dosemap.peak is None:
+        return result
+    low, high = found.uncertainty.interval
+    shown = dosemap.peak.skin_dose_mgy
+    return replace(
+        result,
+        uncertainty=found.uncertainty,
+        peak_interval_mgy=(low * shown, high * shown),
+        dosemap=replace(dosemap, uncertainty_mgy=found.per_cell_mgy(dosemap.dose_mgy)),
+        assumptions=(*result.assumptions, f"Interval and probabilities: {basis(found.uncertainty)}."),
+    )
+
+
+def up_to_mgy(result: Result, most_mgy: float) -> tuple[float, float] | None:
+    """The interval of a peak that is a lower bound: from its own lower end to the upper end of the most it can be."""
+    found: Uncertainty | None = result.uncertainty
+    if result.peak_interval_mgy is None or found is None:
+        return None
+    return result.peak_interval_mgy[0], most_mgy * found.interval[1]
+
+
+def sample(result: Result, peak: Peak, physics: Mapping[str, Any]) -> Sampled | None:
+    """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body."""
+    beams, placement, body, seed = result.beams, result.placement, result.phantom, result.settings.seed
+    if beams is None or placement is None:
+        return None
+    known = {**physics, "calibrations": result.calibrations}
+    shown = scene(result.events, beams, body, result.settings, known)
+    own = budget(shown, result.calibrations)
+    moves = shift.draw(placement, result.events, PLACEMENTS, seed)
+    corners = drawn.corners(own, shown)
+    cast = recasts(shown, moves, corners)
+    factors = drawn.draw(own, DRAWS, seed + 1)
+    reference = float(drawn.peaks(cast.places[0], own, factors.only(False, ())).dose_mgy[0])
+    if not reference > 0:
+        return None
+    found = [drawn.peaks(one, own, factors) for one in cast.places[1:]]
+    lines = _factor_lines(cast, own, factors) + _moving_lines(shown, own, cast, moves, placement)
+    total = sum(variance for _, _, _, variance in lines)
+    shares = (Share(name, basis, standard, variance / total) for name, basis, standard, variance in lines)
+    place_mm, regions = _places(np.concatenate([one.cell for one in found]), peak, body)
+    uncertainty = Uncertainty(
+        ratio=np.sort(np.concatenate([one.dose_mgy for one in found]) / reference),
+        shares=tuple(sorted(shares, key=lambda one: -one.share)),
+        placements=PLACEMENTS,
+        draws=DRAWS,
+        place_mm=place_mm,
+        regions=regions,
+    )
+    moving = {name for name, *_ in _MOVING}
+    relative = np.sqrt(sum(one.standard**2 for one in uncertainty.shares if one.source not in moving))
+    return Sampled(uncertainty, float(relative), cast.variance_mgy2)
+
+
+class Sampled(NamedTuple):
+    """What `sample` found.
+
+    relative         relative standard uncertainty of all factors, as at the peak
+    variance_mgy2    (cells,) of the dose with the beams moving over the body
+    """
+
+    uncertainty: Uncertainty
+    relative: float
+    variance_mgy2: FloatArray
+
+    def per_cell_mgy(self, dose_mgy: FloatArray) -> FloatArray:
+        """(cells,) standard uncertainty of each cell's dose; more than 0 where a beam may have been."""
+        return np.sqrt((self.relative * dose_mgy) ** 2 + self.variance_mgy2)
+
+
+_Line = tuple[str, str, float, float]  # source, basis, relative standard deviation, variance of the logarithm
+_MOVING = (("placement", ""), ("geometry not in the file", "what stands in for angles, distances, positions or fields"))
+
+
+def _line(name: str, basis: str, dose_mgy: FloatArray) -> _Line:
+    positive = np.maximum(dose_mgy, 1e-6 * dose_mgy.max())
+    return name, basis, float(dose_mgy.std() / dose_mgy.mean()), float(np.log(positive).var())
+
+
+def _factor_lines(cast: Recasts, own: Budget, factors: drawn.Draws) -> list[_Line]:
+    """The peak where one source alone varies, in turn, with the patient where he is shown."""
+    shown = cast.places[0]
+    found = [_line(*own.display, drawn.peaks(shown, own, factors.only(True, ())).dose_mgy)]
+    for group in dict.fromkeys(one.group for one in own.sources):
+        members = tuple(i for i, one in enumerate(own.sources) if one.group == group)
+        basis = own.sources[members[0]].basis
+        found.append(_line(group, basis, drawn.peaks(shown, own, factors.only(False, members)).dose_mgy))
+    return found
+
+
+def _moving_lines(shown: Scene, own: Budget, cast: Recasts, moves: shift.Moves, placement: Placement) -> list[_Line]:
+    """The peak where only the patient's place varies; and where only what stands in for missing geometry does."""
+    basis = shift.placement_words(placement, shown.events.machine.profile_status)
+    if not moves.spread:
+        return [_line(_MOVING[0][0], basis, _still(cast.places[1:], own))]
+    few, corners = moves.first(_FEW), np.ones((1, len(shown.events)))
+    return [
+        _line(name, words or basis, _still(recasts(shown, part, corners).places[1:], own))
+        for (name, words), part in zip(_MOVING, (few.only_placement(), few.only_standins()), strict=True)
+    ]
+
+
+def _still(places: list[Recast], own: Budget) -> FloatArray:
+    """(placements,) the peak with all factors as they are."""
+    nothing = drawn.Draws(np.ones((1, len(own.readings))), np.zeros((1, len(own.sources))))
+    return np.array([drawn.peaks(one, own, nothing).dose_mgy[0] for one in places])
+
+
+def _places(cell: IntArray, peak: Peak, body: Phantom) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """Within how far of the place shown the peak lies in 95 of 100 draws, and in which regions."""
+    cell = cell[cell >= 0]
+    away = np.linalg.norm(body.centroid_mm[cell] - np.array(peak.position_mm), axis=1)
+    count = np.bincount(body.region[cell], minlength=len(body.region_names)) / len(cell)
+    order = np.argsort(-count, kind="stable")
+    named = ((body.region_names[index], float(count[index])) for index in order if count[index] >= _RARE)
+    return float(np.quantile(away, 0.95)), tuple(named)

@@ -1,0 +1,177 @@
+"""Records in a whole run: they raise the dose as they say, for their machine, plane, beams and dates, if signed."""
+
+import numpy as np
+import pytest
+
+from skindose.errors import SettingsError
+from skindose.report.summary import summary
+from tests.calibration import records
+from tests.calibration.records import air_kerma, computed, put, transmission
+from tests.close import close
+
+TWO_PLANES = """
+[[factor]]
+plane = "A"
+value = 1.1
+uncertainty = 0.04
+[[factor]]
+plane = "B"
+value = 0.9
+uncertainty = 0.06
+"""
+TWO_BEAMS = """
+[[factor]]
+kvp_kv = [40, 90]
+value = 1.1
+uncertainty = 0.04
+[[factor]]
+kvp_kv = [90, 150]
+cu_mm = [0, 0.2]
+value = 1.2
+uncertainty = 0.05
+"""
+BY_HVL = """
+[[factor]]
+hvl_mmal = [2, 5]
+value = 1.1
+uncertainty = 0.04
+[[factor]]
+hvl_mmal = [5, 12]
+value = 1.3
+uncertainty = 0.04
+"""
+
+
+def peak(result):
+    return result.dosemap.peak.skin_dose_mgy
+
+
+def test_a_factor_of_1_1_raises_the_dose_by_a_tenth(tmp_path):
+    plain, known = computed(None), computed(put(tmp_path, air_kerma()))
+    close(
+        known.dosemap.dose_mgy, 1.1 * plain.dosemap.dose_mgy, rtol=1e-6, because="one factor; hits are kept in 4 bytes"
+    )
+    assert known.calibrations.record == ("lab-1",)
+    close(known.calibrations.standard_uncertainty, [0.04], rtol=1e-12, because="as the record says")
+    assert not any("uncalibrated" in text for text in known.assumptions)
+    assert any("multiplied by 1.1: calibration record lab-1" in text for text in known.assumptions)
+
+
+def test_without_a_record_the_result_is_uncalibrated():
+    plain = computed(None)
+    assert summary(plain)["calibration"] == {"status": "uncalibrated", "records": [], "reported": []}
+    assert np.isnan(plain.calibrations.standard_uncertainty).all()
+    assert any("is uncalibrated" in text for text in plain.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"signed": False}, ""),
+        ({"date": "20250531"}, ""),
+        ({"date": "20260601"}, "expired on 2026-05-31"),
+        ({"station": "LAB 2"}, ""),
+        ({"station": ""}, ""),
+        ({"date": ""}, ""),
+    ],
+    ids=["unsigned", "a day too early", "a day too late", "another room", "no room", "no date"],
+)
+def test_a_record_that_does_not_count_changes_nothing(tmp_path, change, said):
+    folder = put(tmp_path, air_kerma(), signed=change.pop("signed", True))
+    result = computed(folder, **change)
+    close(peak(result), peak(computed(None)), rtol=1e-12, because="nothing is applied")
+    assert summary(result)["calibration"]["status"] == "uncalibrated"
+    assert said in " ".join(result.warnings)
+
+
+@pytest.mark.parametrize("date", ["20250601", "20260531"])
+def test_a_record_holds_on_its_first_and_last_day(tmp_path, date):
+    assert computed(put(tmp_path, air_kerma()), date=date).calibrations.factor[0] == 1.1
+
+
+def test_a_changed_record_is_no_longer_signed(tmp_path):
+    folder = put(tmp_path, air_kerma())
+    path = folder / "0.toml"
+    path.write_text(path.read_text().replace("1.1", "1.2"))
+    result = computed(folder)
+    assert result.calibrations.record == ("",)
+    assert any("changed since it was signed" in text for text in result.warnings)
+    path.write_text(path.read_text().replace("1.2", "1.1") + "\n# a remark")
+    assert computed(folder).calibrations.factor[0] == 1.1
+
+
+def test_the_later_of_two_records_counts_and_is_said(tmp_path):
+    later = air_kerma(records.FACTOR.replace("1.1", "1.3"), "later", date="2025-11-01")
+    result = computed(put(tmp_path, air_kerma(), later))
+    assert result.calibrations.factor[0] == 1.3
+    assert any("lab-1 would hold for 1 events too, but later is later" in text for text in result.warnings)
+
+
+def test_two_records_of_one_day_that_contradict_each_other_are_an_error(tmp_path):
+    other = air_kerma(records.FACTOR.replace("1.1", "1.3"), "other")
+    with pytest.raises(SettingsError, match="lab-1 and other, of one date, contradict each other in event 1"):
+        computed(put(tmp_path, air_kerma(), other))
+
+
+def test_each_plane_has_its_own_factor(tmp_path):
+    events = [{"plane": "A"}, {"plane": "B", "positioner_primary_angle_deg": 90.0}, {"plane": "A"}]
+    plain, known = computed(None, *events), computed(put(tmp_path, air_kerma(TWO_PLANES)), *events)
+    np.testing.assert_array_equal(known.calibrations.factor, [1.1, 0.9, 1.1])
+    hits = np.diff(plain.dosemap.beam_start)
+    want = np.repeat(known.calibrations.factor[plain.beams.event], hits) * plain.dosemap.hit_dose_mgy
+    close(known.dosemap.hit_dose_mgy, want, rtol=1e-6, because="hits are kept in 4 bytes")
+
+
+def test_beams_outside_the_ranges_stay_uncalibrated(tmp_path):
+    copper = (("copper", 0.1),)
+    events = [{}, {"kvp_kv": 110.0, "filters_mm": copper}, {"kvp_kv": 110.0}, {"kvp_kv": 90.0, "filters_mm": copper}]
+    result = computed(put(tmp_path, air_kerma(TWO_BEAMS)), *events)
+    np.testing.assert_array_equal(result.calibrations.factor, [1.1, 1.2, 1.0, 1.1])
+    assert summary(result)["calibration"]["status"] == "partly calibrated"
+    assert any("uncalibrated in 1 of 4 events" in text for text in result.assumptions)
+    assert [each["events"] for each in summary(result)["calibration"]["records"]] == [[1, 2, 4]]
+
+
+def test_ranges_of_the_half_value_layer(tmp_path):
+    events = [{"filters_mm": (("copper", 0.0),)}, {"kvp_kv": 100.0}]
+    found = computed(put(tmp_path, air_kerma(BY_HVL)), *events).calibrations.factor
+    np.testing.assert_array_equal(found, [1.1, 1.3])  # 2.8 and 7.6 mm Al [physics.md]
+
+
+def test_a_correction_that_is_switched_off_uses_no_record(tmp_path):
+    result = computed(put(tmp_path, air_kerma(), transmission()), corrections=("table",))
+    assert result.calibrations.record == ("",)
+    assert result.calibrations.transmission_record == ("lab-1-table",)
+    assert summary(result)["calibration"]["status"] == "switched off"
+
+
+def test_a_measured_curve_wins_over_the_profile(tmp_path):
+    result = computed(put(tmp_path, transmission()))
+    hits, factors = result.hits, result.factors
+    nearest = int(np.argmin(hits.distance_mm))
+    narrow = 0.73  # between 60 and 100 kV at 0.3 mm Cu
+    assert narrow < factors.transmission[nearest] < 1.07 * narrow, (
+        "narrow-beam value, and forward scatter of a 10 cm field"
+    )
+    assert any("measured on this machine (calibration record lab-1-table" in text for text in result.assumptions)
+    close(result.calibrations.transmission_uncertainty, [0.05], rtol=1e-12, because="as the record says")
+    assert summary(result)["calibration"]["records"][0]["kind"] == "transmission"
+
+
+def test_a_curve_measured_in_the_beam_s_own_field_is_found_again(tmp_path):
+    """The chamber on the pad saw the forward scatter of a field like this one: nothing is added for it."""
+    result = computed(
+        put(tmp_path, transmission(records.CURVE.replace("scatter_side_mm = 0", "scatter_side_mm = 100")))
+    )
+    nearest = int(np.argmin(result.hits.distance_mm))
+    close(result.factors.transmission[nearest], 0.73, rtol=0.004, because="the field at the skin is 10.1 cm, not 10")
+
+
+def test_a_thinner_pad_than_the_curve_s_lets_more_through(tmp_path):
+    folder = put(tmp_path, transmission())
+    found = [computed(folder, pad_mm=pad).factors.transmission.max() for pad in (0.0, 20.0, 40.0, 80.0)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] < 1.0
+    steps = np.diff(np.log(found))
+    close(steps[1], steps[0], rtol=0.1, because="each 20 mm of pad takes about the same share")
+    close(steps[2], 2 * steps[1], rtol=0.1, because="40 mm take twice that")
