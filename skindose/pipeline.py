@@ -168,7 +168,7 @@ def _cast(
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
             hits = kernel.cast(block, body, halo_mm=halo_mm)
-            factors = physics.factors(events, block, hits, settings, known)
+            factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))
             last[:] = [(hits, factors)] if len(beams) <= size else []

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
-from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits
-from skindose.physics import backscatter, beam, calibration, medium, table
+from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, Phantom
+from skindose.physics import backscatter, beam, calibration, heel, medium, table
 from skindose.physics.quality import Quality
 
 __all__ = ["factors"]
@@ -25,7 +25,12 @@ BLOCK = 8192  # hits
 
 
 def factors(
-    events: Events, beams: Beams, hits: Hits, settings: Settings, calibrations: Calibrations | None = None
+    events: Events,
+    beams: Beams,
+    hits: Hits,
+    settings: Settings,
+    calibrations: Calibrations | None = None,
+    body: Phantom | None = None,
 ) -> Factors:
     """The factors of every hit.
 
@@ -33,8 +38,9 @@ def factors(
     of the halo, outside the primary beam, have scatter alone.
 
     calibrations   which records hold for the events; None: uncalibrated
-
-    raises   SettingsError for a support material or a measured transmission that is not there
+    body           whose cells were hit, all that the beams light, for the lie and the extent of what scatters; None:
+                   flat, endless, across the ray
+    raises         SettingsError for a support material or a measured transmission that is not there
     """
     known = uncalibrated(len(events)) if calibrations is None else calibrations
     used = np.zeros(len(events), dtype=bool)
@@ -44,7 +50,7 @@ def factors(
     count = len(hits.cell)
     scattered = np.zeros(count)
     if "backscatter" in settings.corrections:
-        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits)
+        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits, body)
     inverse, through, into = (np.empty(count) for _ in range(3))
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])
@@ -56,9 +62,20 @@ def factors(
         medium=into,
         transmission=through,
         calibration=known.factor[beams.event][hits.beam()] if calibrated else np.ones(count),
+        heel=_heel(events, beams, hits, found.quality),
         assumptions=_assumptions(events, settings, known, used),
         warnings=found.warnings,
     )
+
+
+def _heel(events: Events, beams: Beams, hits: Hits, found: Quality) -> FloatArray | None:
+    """(hits,) the heel effect where the profile says on which side the anode lies; else None."""
+    direction, angle = events.machine.anode_direction, events.machine.anode_angle_deg
+    if not direction:
+        return None
+    beam_of_hit = hits.beam()
+    place = heel.towards_anode(direction, hits.u_mm, hits.v_mm) / beams.reference_distance_mm[beam_of_hit]
+    return heel.at(heel.curves(found, angle), beams.event[beam_of_hit], place, angle)
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,8 @@ def _assumptions(events: Events, settings: Settings, known: Calibrations, used: 
         notes += backscatter.ASSUMPTIONS
     if "table" in chosen:
         notes += table.assumption(events.machine, known, used)
+    if events.machine.anode_direction:
+        notes.append("Heel effect: computed for the profile's anode, by self-absorption in the target; 1 on the axis.")
     if "calibration" in chosen:
         notes.append(calibration.assumption(known, used))
     left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]
