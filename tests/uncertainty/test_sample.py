@@ -211,7 +211,12 @@ def test_only_rays_through_the_table_have_its_uncertainty():
 
 def test_a_correction_left_out_leaves_its_uncertainty_out():
     bare = computed(SHOTS, OVAL.model_copy(update={"corrections": ()})).uncertainty
-    assert {one.source for one in bare.shares} <= {"air kerma display", "placement", "geometry not in the file"}
+    assert {one.source for one in bare.shares} <= {
+        "air kerma display",
+        "heel effect",
+        "placement",
+        "geometry not in the file",
+    }
 
 
 def test_cells_that_a_beam_may_have_met_are_uncertain_too(result):
