@@ -137,7 +137,7 @@ def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | None = None
     """
     out = np.empty(len(hits.cell))
     columns = np.stack([hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm])
-    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v])
+    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
     start, rectangles = strips(beams.field_mm, beams.circular)
     normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
     limits = np.append(spread().thickness_mm, [MARGIN_MM, CURVED])
