@@ -89,7 +89,7 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
         if primary[hit]:
             at = cell[hit]
             x, y, z = x + normal[at, 0], y + normal[at, 1], z + normal[at, 2]
-            u, v = hits[2, hit], hits[3, hit]
+            u, v = hits[1, hit], hits[2, hit]
             u_min, u_max = min(u_min, u), max(u_max, u)
             v_min, v_max = min(v_min, v), max(v_max, v)
     length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
@@ -97,7 +97,8 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
         lit[0, k] = (x * beam[5 + 3 * k] + y * beam[6 + 3 * k] + z * beam[7 + 3 * k]) / length
     lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3] = u_min, u_max, v_min, v_max
     for k in range(4):
-        lit[2, k] = 1.0 if u_max > u_min and abs(lit[1, k] - beam[1 + k]) > margin else 0.0
+        within = beam[1 + k] - lit[1, k] if k % 2 else lit[1, k] - beam[1 + k]
+        lit[2, k] = 1.0 if u_max > u_min and within > margin else 0.0
         if lit[2, k] == 0.0:
             lit[1, k] = beam[1 + k]
 
@@ -138,8 +139,8 @@ def _along(normal, at, beam, k):
 def _chord(of_u, of_v, of_axis, ray):
     """Cosine of incidence of a ray, and the unit vector (u, v) in which the surface falls away across it.
 
-    of_u, of_v, of_axis   the sum of two outward normals, at the point and of what is lit on the whole, along the field's
-                          axes: a curved surface lies as obliquely as the chord between the two, for a circle exactly
+    of_u, of_v, of_axis   the sum of two outward normals, at the point and of what is lit on the whole, along the
+                          field's axes: a curved surface lies as obliquely as the chord, for a circle exactly
     ray                   unit vector along the same axes
     """
     scale = 1.0 / max(math.sqrt(of_u * of_u + of_v * of_v + of_axis * of_axis), 1e-12)
@@ -161,7 +162,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      of `normal_integrals`
-    hits           (4, hits) distance, cosine of incidence, u, v
+    hits           (3, hits) distance, u, v
     primary        (hits,) lit by the primary beam
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
@@ -198,7 +199,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
         of_left, of_right = 1.0 - (1.0 - curved) * lit[2, 0], 1.0 - (1.0 - curved) * lit[2, 1]
         of_lower, of_upper = 1.0 - (1.0 - curved) * lit[2, 2], 1.0 - (1.0 - curved) * lit[2, 3]
         for hit in range(first, last):
-            u, v = hits[2, hit], hits[3, hit]
+            u, v = hits[1, hit], hits[2, hit]
             per_length = 1.0 / math.sqrt(reference * reference + u * u + v * v)
             # Everything happens in the plane across the axis at the cell: the field grows with the distance to it.
             scale = hits[0, hit] * per_length
