@@ -60,6 +60,8 @@ def hit_dose_mgy(beams: Beams, hits: Hits, factors: Factors) -> FloatArray:
     """(hits,) what each hit adds to its cell."""
     kerma_mgy = beams.air_kerma_rp_mgy[hits.beam()]
     free_in_air_mgy = kerma_mgy * factors.calibration * factors.inverse_square * factors.transmission
+    if factors.heel is not None:
+        free_in_air_mgy = free_in_air_mgy * factors.heel
     return np.asarray(free_in_air_mgy * factors.medium * (hits.coverage + factors.scatter), dtype=np.float64)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
 from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, Phantom
-from skindose.physics import backscatter, beam, calibration, medium, table
+from skindose.physics import backscatter, beam, calibration, heel, medium, table
 from skindose.physics.quality import Quality
 
 __all__ = ["factors"]
@@ -62,9 +62,20 @@ def factors(
         medium=into,
         transmission=through,
         calibration=known.factor[beams.event][hits.beam()] if calibrated else np.ones(count),
+        heel=_heel(events, beams, hits, found.quality),
         assumptions=_assumptions(events, settings, known, used),
         warnings=found.warnings,
     )
+
+
+def _heel(events: Events, beams: Beams, hits: Hits, found: Quality) -> FloatArray | None:
+    """(hits,) the heel effect where the profile says on which side the anode lies; else None."""
+    direction, angle = events.machine.anode_direction, events.machine.anode_angle_deg
+    if not direction:
+        return None
+    beam_of_hit = hits.beam()
+    place = heel.towards_anode(direction, hits.u_mm, hits.v_mm) / beams.reference_distance_mm[beam_of_hit]
+    return heel.at(heel.curves(found, angle), beams.event[beam_of_hit], place, angle)
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,8 @@ def _assumptions(events: Events, settings: Settings, known: Calibrations, used: 
         notes += backscatter.ASSUMPTIONS
     if "table" in chosen:
         notes += table.assumption(events.machine, known, used)
+    if events.machine.anode_direction:
+        notes.append("Heel effect: computed for the profile's anode, by self-absorption in the target; 1 on the axis.")
     if "calibration" in chosen:
         notes.append(calibration.assumption(known, used))
     left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]

@@ -1,16 +1,18 @@
 """Transmission of the patient support: table top and pad, ray by ray.
 
-    ln T = ln T0 x X x (1 - phi)
+    ln T = (ln T0 X + h X (X - 1)) (1 - phi)
 
 T0     transmission of a narrow perpendicular beam through the whole support: a measured curve, or its described layers
 X      path length through the layers over their thickness, each layer weighted by its attenuation: 1 / cos(theta)
        through all of it, less past an edge or through some layers only, 0 for a ray that misses it
+h      hardening: what twice the support loses less than twice its loss, halved
 phi    share of that loss that forward scatter brings back to the skin, which lies on the support: it grows with the
        field, is largest for the layers nearest to the skin, and holds for oblique beams as it does for others
 
 phi is that of single scattering (`data/forward_scatter.csv`, made by scripts/make_forward_scatter.py), averaged over
-layers and spectrum, times one number for all that is scattered more often, the patient's own backscatter that the
-support sends back among it. docs/physics.md holds T against Monte Carlo and published measurements.
+layers and spectrum, times 1.16 + 0.2 (1 - cos theta) for all that is scattered more often, the patient's own
+backscatter that the support sends back among it: two numbers fitted to Monte Carlo. docs/physics.md holds T against
+Monte Carlo and published measurements.
 """
 
 from __future__ import annotations
@@ -37,12 +39,13 @@ COPPER_OFFSET_MM = 0.05  # a measured curve is interpolated in ln(copper + offse
 # Relative standard uncertainty of T where the machine itself was not measured: of nominal layers, or of another
 # machine's curve (machines differ by 10 %).
 MODELLED = 0.12
-# phi over that of single scattering: fitted to Monte Carlo of whole supports on water (docs/physics.md).
-ALL_ORDERS = 1.16
+# phi over that of single scattering, at 0 degrees and per 1 - cos: fitted to Monte Carlo of whole supports on water.
+ALL_ORDERS = (1.16, 0.2)
 # Where phi is tabulated for a run: the field's side at the skin in steps of sqrt(2), the angle in steps of 15 degrees.
 SIDES_MM = 5.0 * 2.0 ** (np.arange(15) / 2)
 ANGLE_STEP_DEG = 15.0
 _SAME_PAD_MM = 0.5
+MOST_HARDENED = 6.0  # supports in a row, beyond which a ray hardens no more
 _PREFIX = "transmission_"  # of the measured curves' data files
 _DEPTHS = (np.arange(16) + 0.5) / 16  # of a layer, for its mean
 
@@ -52,11 +55,13 @@ class Support:
     """What the support does to the beams of the events.
 
     log_t0          (events,) ln of the transmission of a narrow perpendicular beam through all layers
+    hardening       (events,) h
     per_mm          (events, layers) share of that loss per mm of path in each layer
     returned        (events, sides, angles) phi over `SIDES_MM` and multiples of `ANGLE_STEP_DEG`
     """
 
     log_t0: FloatArray
+    hardening: FloatArray
     per_mm: FloatArray
     returned: FloatArray
 
@@ -80,7 +85,9 @@ def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: 
         seen = phi_of(phi, np.arange(len(phi)), np.ones(len(phi)), np.full(len(phi), curve.scatter_side_mm))
         narrow = _with_pad(curve, beams, described, (machine, layers)) / (1 - seen)
         log_t0 = np.where(own, narrow, log_t0)
-    return Support(log_t0, per_mm, phi)
+    twice = np.log(beams.kerma @ np.exp(-2 * (thickness @ mu)))
+    scale = log_t0 / np.minimum(described, -1e-12)
+    return Support(log_t0, (twice / 2 - described) * scale**2, per_mm, phi)
 
 
 @cache
@@ -109,7 +116,9 @@ def _returned(beams: Quality, layers: tuple[Layer, ...], share: FloatArray, mu: 
         weight = (lost / lost.sum(axis=1, keepdims=True)) @ onto
         mean = per_material[layer.material] @ _mean_over(layer.top_mm - upper_mm, layer.thickness_mm).T
         total += share[:, index, None, None] * np.einsum("ek,kas->esa", weight, mean)
-    return np.minimum(ALL_ORDERS * total, 1.0)
+    cosine = np.cos(np.radians(ANGLE_STEP_DEG * np.arange(total.shape[2])))
+    found: FloatArray = np.minimum(total * (ALL_ORDERS[0] + ALL_ORDERS[1] * (1 - cosine)), 1.0)
+    return found
 
 
 def _mean_over(nearest_mm: float, thickness_mm: float) -> FloatArray:
@@ -209,7 +218,8 @@ def transmission(
     side_mm    (hits,) equivalent square side of the field at the skin
     returns    (hits,) in (0, 1]; 1 where the ray misses the support
     """
-    loss = np.einsum("hl,hl->h", path_mm, (stack.log_t0[:, None] * stack.per_mm)[event])
+    times = np.einsum("hl,hl->h", path_mm, stack.per_mm[event])
+    loss = times * (stack.log_t0[event] + stack.hardening[event] * (np.minimum(times, MOST_HARDENED) - 1))
     found: FloatArray = np.exp(loss * (1 - phi_of(stack.returned, event, cosine, side_mm)))
     return found
 

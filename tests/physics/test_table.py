@@ -1,6 +1,7 @@
 """Table and pad: measured curves, described layers, obliquity and forward scatter."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,30 +27,86 @@ def perpendicular(stack, event=0, side_mm=0.0, layers=scene.LAYERS):
     return table.transmission(stack, np.array([event]), path, np.ones(1), np.array([side_mm]))[0]
 
 
-def delorenzo(measured):
-    """His own table as one layer of 1 mm."""
-    log_t0 = np.log([table.BROAD_T if measured else table.NARROW_T])
-    return table.Support(log_t0, np.ones((1, 1)), np.array([measured]))
+# Dose to the skin of a flat water body with the support over that without, scripts/table_montecarlo.py (0.4 %, k = 1):
+# kV, mm Cu, side in mm at the skin, degrees, layers, T
+TABLE, PAD = scene.LAYERS[:3], scene.LAYERS[3:]
+MONTE_CARLO = (
+    (80, 0.2, 30, 0, scene.LAYERS, 0.7905),
+    (80, 0.2, 50, 0, scene.LAYERS, 0.8179),
+    (80, 0.2, 100, 0, scene.LAYERS, 0.8620),
+    (80, 0.2, 200, 0, scene.LAYERS, 0.9302),
+    (80, 0.2, 100, 30, scene.LAYERS, 0.8309),
+    (80, 0.2, 100, 45, scene.LAYERS, 0.7848),
+    (80, 0.2, 100, 60, scene.LAYERS, 0.6754),
+    (60, 0.0, 100, 0, scene.LAYERS, 0.7698),
+    (60, 0.0, 200, 0, scene.LAYERS, 0.8311),
+    (60, 0.0, 100, 60, scene.LAYERS, 0.5366),
+    (120, 0.9, 100, 0, scene.LAYERS, 0.9018),
+    (120, 0.9, 200, 0, scene.LAYERS, 0.9676),
+    (120, 0.9, 100, 60, scene.LAYERS, 0.7316),
+    (80, 0.2, 100, 0, TABLE, 0.9668),
+    (80, 0.2, 100, 0, PAD, 0.9659),
+    (80, 0.2, 100, 0, (*TABLE, replace(PAD[0], thickness_mm=80.0, top_mm=-80.0)), 0.7735),
+)
 
 
-def test_angles_of_delorenzo_2018():
-    degrees = np.array([0.0, 30.0, 50.0, 60.0])
-    cosine = np.cos(np.radians(degrees))
-    got = table.transmission(delorenzo(True), np.zeros(4, int), 1 / cosine[:, None], cosine, np.full(4, 100.0))
-    close(got, [0.803, 0.775, 0.717, 0.676], rtol=0.001, because="his printed values have three digits")
+def ray(stack, degrees, side_mm, layers=scene.LAYERS):
+    """T of a ray at an angle through all layers."""
+    cosine = np.cos(np.radians(np.atleast_1d(degrees)))
+    path = np.array([[layer.thickness_mm for layer in layers]]) / cosine[:, None]
+    return table.transmission(stack, np.zeros(len(cosine), int), path, cosine, np.full(len(cosine), side_mm))
 
 
-def test_fields_of_delorenzo_2018():
-    side = np.sqrt([2500.0, 10000.0, 22500.0, 40000.0, 58000.0])
-    got = table.transmission(delorenzo(False), np.zeros(5, int), np.ones((5, 1)), np.ones(5), side)
-    close(got, [0.784, 0.803, 0.828, 0.854, 0.868], rtol=0.001, because="his printed values have three digits")
+@pytest.mark.parametrize("row", MONTE_CARLO)
+def test_monte_carlo(row):
+    kvp, cu, side, degrees, layers, want = row
+    got = ray(described(kvp, cu, layers=layers), degrees, side, layers)[0]
+    close(got, want, rtol=0.03, because="single scattering and one fitted number; measured -2.3 to +0.6 %")
+
+
+def test_fields_grow_as_measured():
+    """Forward scatter adds 11 % from 25 to 580 cm2 [DeLorenzo2018], 10 to 16 % [another group, cases.md]."""
+    small, large = ray(described(80.0, 0.2), 0.0, 50.0)[0], ray(described(80.0, 0.2), 0.0, 241.0)[0]
+    assert 1.10 < large / small < 1.165
 
 
 def test_an_oblique_ray_loses_less_than_its_path_says():
-    cosine = np.array([0.5])
-    got = table.transmission(delorenzo(True), np.zeros(1, int), 1 / cosine[:, None], cosine, np.zeros(1))[0]
-    assert table.BROAD_T**2 < got < table.BROAD_T
-    close(got / table.BROAD_T, 0.842, rtol=0.001, because="cases.md 4; the bare exponential would be about 0.80")
+    """Scatter refills it: at 60 degrees the bare exponential leaves 0.75 of the perpendicular beam, Monte Carlo 0.78.
+
+    DeLorenzo 2018, second hand, has 0.84; his set-up (what was turned, where the chamber lay) is not known.
+    """
+    stack = described(80.0, 0.2)
+    straight, oblique = ray(stack, [0.0, 60.0], 100.0)
+    bare = np.exp(stack.log_t0[0])
+    assert bare < oblique / straight < 0.842
+    close(oblique / straight, 0.783, rtol=0.02, because="Monte Carlo, 0.5 %; measured -1.9 %")
+
+
+def test_forward_scatter_grows_with_field_and_energy_and_falls_with_distance():
+    sides = np.geomspace(1.0, 800.0, 60)
+    for kvp, cu in ((50.0, 0.0), (80.0, 0.2), (120.0, 0.9)):
+        stack = described(kvp, cu)
+        grown = table.phi_of(stack.returned, np.zeros(60, int), np.ones(60), sides)
+        assert (np.diff(grown) >= 0).all()
+        assert grown[0] < 0.01
+        assert grown[-1] <= 1.0
+    soft, hard = (
+        table.phi_of(described(kvp, cu).returned, np.zeros(1, int), np.ones(1), np.full(1, 100.0))[0]
+        for kvp, cu in ((60.0, 0.0), (120.0, 0.9))
+    )
+    assert soft < hard, "soft photons are absorbed rather than scattered"
+    far = described(80.0, 0.2, layers=(*TABLE, replace(PAD[0], thickness_mm=120.0, top_mm=-120.0)))
+    near = described(80.0, 0.2)
+    assert (far.returned[0, 3:12, 0] < near.returned[0, 3:12, 0]).all()
+
+
+def test_transmission_falls_with_thickness_and_angle():
+    pads = [(*TABLE, replace(PAD[0], thickness_mm=pad, top_mm=-pad)) for pad in (1.0, 10.0, 20.0, 40.0, 80.0, 160.0)]
+    for side in (20.0, 100.0, 300.0):
+        found = [ray(described(80.0, 0.2, layers=layers), 0.0, side, layers)[0] for layers in pads]
+        assert found == sorted(found, reverse=True)
+        turned = ray(described(80.0, 0.2), np.linspace(0.0, 85.0, 40), side)
+        assert (np.diff(turned) < 0).all()
 
 
 @pytest.mark.shared
@@ -93,30 +150,47 @@ def test_perpendicular_layers_follow_the_exponential_over_the_spectrum():
     assert 0.91 < got < 0.94, "0.31 g/cm2 of mostly carbon at 44 keV mean: about 7 %"
 
 
-def test_described_table_against_two_measured_ones():
+def test_described_table_against_a_measured_one():
     """Table alone and with pad, 60 to 125 kV, 3.1 mm Al: published with openSkin (Royal Free Hospital, 2016)."""
     kvp = np.tile([60.0, 80.0, 110.0, 125.0], 2)
     cu, al = np.repeat([0.0, 0.3], 4), np.full(8, 3.1)
-    alone = [perpendicular(described(kvp, cu, al, scene.LAYERS[:3]), e, 100.0, scene.LAYERS[:3]) for e in range(8)]
+    alone = [perpendicular(described(kvp, cu, al, TABLE), e, 0.0, TABLE) for e in range(8)]
     close(
         alone,
         [0.80, 0.82, 0.82, 0.82, 0.84, 0.86, 0.88, 0.89],
-        rtol=0.055,
-        because="nominal layers; measured -0.4 to +5 %",
+        rtol=0.035,
+        because="nominal layers, narrow beam; measured -2.2 to +2.8 %",
     )
-    padded = [perpendicular(described(kvp, cu, al), e, 100.0) for e in range(8)]
+    padded = [perpendicular(described(kvp, cu, al), e, 0.0) for e in range(8)]
     close(
         padded,
         [0.66, 0.68, 0.71, 0.72, 0.76, 0.79, 0.83, 0.83],
         rtol=0.075,
-        because="measured -4 to +7 %; machines differ by 10 %",
+        because="measured -7 to +2 %; machines differ by 10 %",
     )
 
 
+def test_the_shipped_curve_is_a_narrow_beam_s():
+    """Its loss over that of the described layers is nearly the same for every beam, and near 1."""
+    kvp, cu = np.repeat([60.0, 80.0, 100.0, 120.0], 3), np.tile([0.0, 0.2, 0.9], 4)
+    nominal = described(kvp, cu, np.full(12, 3.1))
+    over = np.log(table.measured(CURVE, kvp, cu)) / nominal.log_t0
+    assert 1.05 < over.min() < over.max() < 1.20
+    phi = table.phi_of(nominal.returned, np.arange(12), np.ones(12), np.full(12, 100.0))
+    assert (over / (1 - phi)).max() > 2.2, "as a broad beam's it would be a support twice as thick as any"
+
+
 def test_half_of_the_path_is_half_of_the_loss():
-    full = table.transmission(delorenzo(True), np.zeros(1, int), np.ones((1, 1)), np.ones(1), np.zeros(1))[0]
-    half = table.transmission(delorenzo(True), np.zeros(1, int), np.full((1, 1), 0.5), np.ones(1), np.zeros(1))[0]
-    close(half**2, full, rtol=1e-12, because="a ray past the edge sees part of the layers: ln T in proportion")
+    stack, whole = described(80.0, 0.2), np.array([[layer.thickness_mm for layer in scene.LAYERS]])
+    full, half = (
+        table.transmission(stack, np.zeros(1, int), path, np.ones(1), np.full(1, 1e2))[0] for path in (whole, whole / 2)
+    )
+    close(
+        half**2,
+        full,
+        rtol=0.002,
+        because="a ray past the edge sees part of the layers: ln T in proportion, but for hardening",
+    )
 
 
 def test_a_ray_through_the_table_without_its_pad():
@@ -127,12 +201,9 @@ def test_a_ray_through_the_table_without_its_pad():
 
 
 def test_a_ray_that_misses_is_not_weakened():
-    for stack in (described(80.0, 0.0), delorenzo(True)):
-        layers = stack.per_mm.shape[1]
-        got = table.transmission(
-            stack, np.zeros(3, int), np.zeros((3, layers)), np.array([0.0, 0.5, 1.0]), np.full(3, 1e2)
-        )
-        np.testing.assert_array_equal(got, 1.0)
+    path, cosine = np.zeros((3, 4)), np.array([0.0, 0.5, 1.0])
+    got = table.transmission(described(80.0, 0.0), np.zeros(3, int), path, cosine, np.full(3, 1e2))
+    np.testing.assert_array_equal(got, 1.0)
 
 
 def test_transmission_stays_between_0_and_1_for_any_ray():
@@ -143,15 +214,6 @@ def test_transmission_stays_between_0_and_1_for_any_ray():
         stack = described(kvp, cu)
         got = table.transmission(stack, np.zeros(2000, int), path, cosine, random.uniform(0, 400, 2000))
         assert ((got > 0) & (got < 1)).all()
-
-
-def test_obliquity_is_continuous_to_grazing():
-    cosine = np.linspace(0, 1, 2001)
-    for broad in (True, False):
-        got = table.obliquity(cosine, broad)
-        assert np.abs(np.diff(got)).max() < 0.01
-        assert got[-1] == 1.0
-        assert (got > 0).all()
 
 
 def test_a_layer_of_no_thickness_does_nothing():
