@@ -12,9 +12,9 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from skindose.montecarlo import Budget, Scene, Spectra, simulate
 
 from skindose.model import Beams, FloatArray, Layer, Machine, Phantom
+from skindose.montecarlo import Budget, Scene, Spectra, simulate
 from skindose.physics import quality, table
 
 FOCUS_MM, REFERENCE_MM, SIDE_MM, DEEP_MM, GRID = 650.0, 600.0, 500.0, 200.0, 50

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import calibrate
+from skindose import calibrate, presets
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-triggers_app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
-app.add_typer(triggers_app, name="triggers")
+app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
@@ -325,44 +324,6 @@ def schema() -> None:
     from skindose.report.summary import schema as result_schema
 
     _print_json(result_schema())
-
-
-@triggers_app.command("list")
-def triggers_list(as_json: AsJson = False) -> None:
-    """List the shipped rule sets."""
-    from skindose import triggers
-    from skindose.report import terminal
-
-    sets = [triggers.load(name) for name in triggers.names()]
-    if as_json:
-        _print_json([triggers.to_dict(rules) for rules in sets])
-    else:
-        terminal.print_rule_sets(sets)
-
-
-@triggers_app.command("show")
-def triggers_show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_json: AsJson = False) -> None:
-    """Show every rule of a set, with its source and how sure its numbers are."""
-    from skindose import triggers
-    from skindose.report import terminal
-
-    rules = triggers.load(name)
-    if as_json:
-        _print_json(triggers.to_dict(rules))
-    else:
-        terminal.print_rules(rules.title, triggers.describe(rules))
-
-
-@triggers_app.command("check")
-def triggers_check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_json: AsJson = False) -> None:
-    """Check a rule file: every mistake with its line, before the file is used."""
-    from skindose import triggers
-
-    rules = triggers.load(str(file))
-    if as_json:
-        _print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
-    else:
-        typer.echo(f"{file.name}: {len(rules.rules)} rules, no mistake.")
 
 
 def _settings(config: Path | None, options: dict[str, Any]) -> Settings:

@@ -109,7 +109,7 @@ def _factors(result: Result, beams: Beams, hits: Hits, settings: Settings) -> Fa
     """The factors of hits of a result under other settings."""
     from skindose import physics
 
-    return physics.factors(result.events, beams, hits, settings, result.calibrations)
+    return physics.factors(result.events, beams, hits, settings, result.calibrations, result.phantom)
 
 
 def _blocks(result: Result) -> Iterator[tuple[Beams, Hits]]:

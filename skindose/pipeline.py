@@ -43,7 +43,7 @@ from skindose.quantities import (
     totals_of,
     worst_skin_dose_mgy,
 )
-from skindose.uncertainty import up_to_mgy, with_uncertainty
+from skindose.uncertainty import kerma_ratio, up_to_mgy, with_uncertainty
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
@@ -89,7 +89,9 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
         ),
     )
     result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
-    findings = triggers.evaluate(rules, quantities(events, totals, _psd(result)), _context(result))
+    findings = triggers.evaluate(
+        rules, quantities(events, totals, _psd(result), kerma_ratio(events, known)), _context(result)
+    )
     return replace(result, findings=findings)
 
 
@@ -166,7 +168,7 @@ def _cast(
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
             hits = kernel.cast(block, body, halo_mm=halo_mm)
-            factors = physics.factors(events, block, hits, settings, known)
+            factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))
             last[:] = [(hits, factors)] if len(beams) <= size else []

@@ -8,7 +8,7 @@ meet the body where it was placed, because its number is missing or absurd, or b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -244,10 +244,13 @@ def contradiction(totals: Mapping[str, Any]) -> str:
 # --- Quantities
 
 
-def quantities(events: Events, totals: Mapping[str, Any], psd: Quantity) -> dict[str, Quantity]:
+def quantities(
+    events: Events, totals: Mapping[str, Any], psd: Quantity, kerma_ratio: FloatArray | None = None
+) -> dict[str, Quantity]:
     """What the rules judge: psd, kar, kap, ft; the larger of reported and summed totals.
 
-    psd   the map's, or why there is none
+    psd           the map's, or why there is none
+    kerma_ratio   draws of true over displayed Ka,r, where a calibration says more than the display's tolerance
     """
     kerma_mgy, kerma_note = larger(totals["air_kerma_mgy"]["together"])
     kap, kap_note = larger(totals["kap_gycm2"]["together"])
@@ -260,11 +263,17 @@ def quantities(events: Events, totals: Mapping[str, Any], psd: Quantity) -> dict
     time_min = units.s_to_min(time_s) if time_s else None
     return {
         "psd": psd,
-        "kar": _quantity(kerma_gy, "Gy", kerma_note, tolerance, sum_shortfall(events, totals)),
+        "kar": _with_draws(
+            _quantity(kerma_gy, "Gy", kerma_note, tolerance, sum_shortfall(events, totals)), kerma_ratio
+        ),
         "kap": _quantity(kap, "Gy.cm2", kap_note, KERMA_TOLERANCE, _kap_shortfall(events, totals)),
         "ft": _quantity(time_min, "min", time_note, 0.0, _time_shortfall(events, totals)),
         **({"field_area_cm2": Quantity(kap / kerma_gy, "cm2")} if kap and kerma_gy else {}),
     }
+
+
+def _with_draws(quantity: Quantity, ratio: FloatArray | None) -> Quantity:
+    return quantity if ratio is None or quantity.value is None else replace(quantity, draws=quantity.value * ratio)
 
 
 def _quantity(value: float | None, unit: str, note: str, tolerance: float, lacks: Shortfall) -> Quantity:

@@ -122,3 +122,26 @@ def test_a_map_made_block_by_block_is_the_same(monkeypatch):
     assert np.array_equal(parts.dosemap.beam_start, whole.dosemap.beam_start)
     assert parts.warnings == whole.warnings
     assert parts.assumptions == whole.assumptions
+
+
+def test_a_tantalum_filter_hardens_the_beam_from_the_file_to_the_dose():
+    from skindose.report.events import events_csv
+
+    plain, filtered = computed({}), computed({"filters_mm": (("copper", 0.3), ("tantalum", 0.1))})
+    nearest = int(np.argmin(plain.hits.distance_mm))
+    assert filtered.factors.transmission[nearest] > plain.factors.transmission[nearest]
+    assert filtered.factors.medium[nearest] > plain.factors.medium[nearest]
+    head, row = events_csv(filtered).decode().splitlines()
+    cells = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (cells["filter_ta_mm"], cells["filter_ta_mm_status"]) == ("0.1", "reported")
+    assert "filter_ta_mm" not in events_csv(plain).decode()
+
+
+def test_a_report_without_voltage_filters_and_distances_has_a_map_and_says_what_stood_in():
+    gone = {"kvp_kv": None, "filters_mm": (), "distance_source_to_isocenter_mm": None}
+    result = computed({}, {**gone, "distance_source_to_detector_mm": None, "table_height_position_mm": None})
+    assert result.dosemap.peak is not None
+    assert result.events.mapped.all()
+    said = [sentence for sentence in result.assumptions if "1 of 2 events" in sentence and "+-" in sentence]
+    for words in ("kVp", "copper filter", "source to isocenter", "source to detector", "table height"):
+        assert any(words in sentence for sentence in said), words

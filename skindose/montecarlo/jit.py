@@ -25,8 +25,8 @@ ELECTRON_KEV = 510.99895
 # order the error is a sixth of its relative change over the floor, on the few per cent of fluence that lie there.
 GRAZING = 0.05
 # Photons straight from the focus meet a flat cell all at nearly one angle, where that mean would be wrong and the
-# variance is small: theirs is a floor against infinity only.
-GRAZING_PRIMARY = 1e-3
+# variance is small: theirs is a floor against single photons of thousands, right on the average of cells so steep.
+GRAZING_PRIMARY = 0.01
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

@@ -8,7 +8,7 @@ import numpy as np
 
 from skindose.model import Status
 from skindose.normalise.items import Record
-from skindose.normalise.standin import within
+from skindose.normalise.standin import plus_minus, within
 from skindose.normalise.vocabulary import filter_material, thickest_mm, word
 from skindose.normalise.work import Span, Work
 
@@ -36,6 +36,11 @@ def read_quality(work: Work) -> None:
     work.fill_from_like("filter_cu_mm", "copper filter", profile.filter_cu_mm, "mm")
     for material in other_materials(work):
         work.fill_from_like(column_of(material), f"{material} filter", 0.0, "mm")
+    if work.dosed.any():
+        own = [plus_minus(profile.inherent_filtration_mmal, profile.inherent_filtration_uncertainty_mmal, "mm Al")]
+        own += [f"{thickness:g} mm {material}" for material, thickness in profile.inherent_filters_mm.items()]
+        how = f"{', '.join(own)} and {profile.anode_angle_deg:g} degrees of the profile are taken"
+        work.notes.assume("the tube's own filter and anode angle are in no file", how)
 
 
 def column_of(material: str) -> str:

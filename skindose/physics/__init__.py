@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
-from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits
+from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, Phantom
 from skindose.physics import backscatter, beam, calibration, heel, medium, table
 from skindose.physics.quality import Quality
 
@@ -25,7 +25,12 @@ BLOCK = 8192  # hits
 
 
 def factors(
-    events: Events, beams: Beams, hits: Hits, settings: Settings, calibrations: Calibrations | None = None
+    events: Events,
+    beams: Beams,
+    hits: Hits,
+    settings: Settings,
+    calibrations: Calibrations | None = None,
+    body: Phantom | None = None,
 ) -> Factors:
     """The factors of every hit.
 
@@ -33,8 +38,9 @@ def factors(
     of the halo, outside the primary beam, have scatter alone.
 
     calibrations   which records hold for the events; None: uncalibrated
-
-    raises   SettingsError for a support material or a measured transmission that is not there
+    body           whose cells were hit, all that the beams light, for the lie and the extent of what scatters; None:
+                   flat, endless, across the ray
+    raises         SettingsError for a support material or a measured transmission that is not there
     """
     known = uncalibrated(len(events)) if calibrations is None else calibrations
     used = np.zeros(len(events), dtype=bool)
@@ -44,7 +50,7 @@ def factors(
     count = len(hits.cell)
     scattered = np.zeros(count)
     if "backscatter" in settings.corrections:
-        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits)
+        scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits, body)
     inverse, through, into = (np.empty(count) for _ in range(3))
     for first, last in _blocks(hits.beam_start):
         rows = slice(hits.beam_start[first], hits.beam_start[last])

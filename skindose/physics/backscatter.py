@@ -18,12 +18,15 @@ from io import BytesIO
 
 import numpy as np
 
-from skindose.model import Beams, BoolArray, FloatArray, Hits, IntArray
+from skindose.model import Beams, BoolArray, FloatArray, Hits, IntArray, Phantom
 from skindose.physics import jit
 from skindose.physics.quality import Quality, tables
 
 COSINES = 17  # equal steps of the cosine of incidence at which a beam's weights are tabulated
 STRIPS = 10  # into which a round field is cut
+# Where nothing lit comes nearer than this to the field's edge, at the reference plane, the body ends inside the field.
+MARGIN_MM = 8.0
+CURVED = 0.7  # share that counts of a distance to where the body ends: fitted to Monte Carlo of cylinders
 
 ASSUMPTIONS = (
     "Backscatter is that of flat, thick water over the field at the cell's distance, at the cell's place in it and its "
@@ -37,8 +40,8 @@ class Spread:
 
     energy_kev, cos_incidence, thickness_mm    the nodes
     width_mm      (widths,) s_j
-    weight        (2, energies, cosines, thicknesses, widths) w_j of a parallel beam, and its change per 1/mm of inverse
-                  distance from the focal spot
+    weight        (3, energies, cosines, thicknesses, widths) w_j of a parallel beam, its change per 1/mm of inverse
+                  distance from the focal spot, and l_j
     """
 
     energy_kev: FloatArray
@@ -58,8 +61,8 @@ def spread() -> Spread:
 
 @cache
 def integrals() -> FloatArray:
-    """The normal integrals of the table's widths, see `jit.half_integrals`."""
-    found: FloatArray = jit.half_integrals(spread().width_mm)
+    """The normal integrals of the table's widths, see `jit.normal_integrals`."""
+    found: FloatArray = jit.normal_integrals(spread().width_mm)
     return found
 
 
@@ -81,7 +84,7 @@ def equivalent_side_mm(field_mm: FloatArray, circular: BoolArray) -> FloatArray:
 class Kernels:
     """The Gaussians' weights of some beam qualities.
 
-    weight    (qualities, 2, COSINES, thicknesses, widths) cosines at equal steps over 0 to 1
+    weight    (qualities, 3, COSINES, thicknesses, widths) cosines at equal steps over 0 to 1
     row       (events,) which of them
     """
 
@@ -126,21 +129,18 @@ def strips(field_mm: FloatArray, circular: BoolArray) -> tuple[IntArray, FloatAr
     return start.astype(np.int32), found
 
 
-def scatter(made: Kernels, beams: Beams, hits: Hits, thickness_mm: FloatArray | None = None) -> FloatArray:
+def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | None = None) -> FloatArray:
     """Scattered over primary air kerma of every hit.
 
-    thickness_mm    (hits,) of the body behind the skin; None: endless
-    returns         (hits,) at least 0
+    body       whose cells were hit; None: flat, endless, across every ray
+    returns    (hits,) at least 0
     """
     out = np.empty(len(hits.cell))
-    nodes = spread().thickness_mm
-    thick = np.full(len(out), len(nodes) - 1.0)
-    if thickness_mm is not None:
-        thick = np.interp(thickness_mm, nodes, np.arange(len(nodes), dtype=np.float64))
-    columns = np.stack([hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm, thick])
+    columns = np.stack([hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm])
+    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v])
     start, rectangles = strips(beams.field_mm, beams.circular)
-    row = made.row[beams.event]
-    jit.scatter(
-        hits.beam_start, beams.reference_distance_mm, made.weight, row, start, rectangles, integrals(), columns, out
-    )
+    normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
+    limits = np.append(spread().thickness_mm, [MARGIN_MM, CURVED])
+    ours = (made.weight, made.row[beams.event], start, rectangles, integrals())
+    jit.scatter(hits.beam_start, packed, *ours, columns, hits.primary, hits.cell, normal, limits, out)
     return out

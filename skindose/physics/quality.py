@@ -77,7 +77,8 @@ def _named(data: Any, names: str, values: str) -> dict[str, FloatArray]:
 class Quality:
     """Beam qualities, one element per beam.
 
-    kvp_kv, cu_mm      (beams,) tube voltage and copper, clamped to the table's
+    kvp_kv, cu_mm      (beams,) tube voltage and copper, clamped to the table's; behind filters of other materials the
+                       copper that hardens the beam as much as all of them, for data that are tabulated over copper
     hvl_mmal           (beams,) first half-value layer of the air kerma, mm Al, narrow beam
     mean_energy_kev    (beams,) mean photon energy of the fluence
     kerma              (beams, energies) share of each energy bin in the air kerma free in air; rows sum to 1
@@ -116,10 +117,20 @@ def quality(
     columns = np.broadcast_arrays(*(np.atleast_1d(values) for values in (kvp_kv, *filters.values())))
     low, high = zip(KVP_RANGE_KV, *map(range_mm, filters), strict=True)
     distinct, which = np.unique(np.clip(np.stack(columns, axis=1), low, high), axis=0, return_inverse=True)
-    kvp, cu = distinct[:, 0], distinct[:, 2]
+    kvp, cu = distinct[:, 0], distinct[:, 2].copy()
     kerma = _filtered(_kerma(kvp, anode_deg), filters, distinct[:, 1:])
-    found = Quality(kvp, cu, _half_value_layer(kerma), _mean_energy(kerma), kerma)
+    hvl = _half_value_layer(kerma)
+    others = np.flatnonzero(distinct[:, 3:].any(axis=1))
+    for row in others.tolist():
+        cu[row] = _worth_in_copper(hvl[row], kvp[row], distinct[row, 1], anode_deg)
+    found = Quality(kvp, cu, hvl, _mean_energy(kerma), kerma)
     return found.take(which.reshape(-1))
+
+
+def _worth_in_copper(hvl: float, kvp_kv: float, al_mm: float, anode_deg: float) -> float:
+    """Copper that hardens the same tube's beam to the same half-value layer, within the table's range."""
+    copper = np.concatenate([np.arange(0.0, 0.3, 0.02), np.arange(0.3, CU_RANGE_MM[1] + 0.01, 0.05)])
+    return float(np.interp(hvl, hvl_mmal(np.array([kvp_kv]), np.array([al_mm]), copper, anode_deg), copper))
 
 
 def range_mm(material: str) -> tuple[float, float]:

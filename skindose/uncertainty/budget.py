@@ -14,11 +14,6 @@ from skindose.uncertainty.recast import Scene
 
 BACKSCATTER = 0.04  # relative standard uncertainties [physics.md]
 MEDIUM = 0.01
-# Of T by whether the profile has a measured curve; one of the machine itself comes with its own, typically 0.05.
-_USUAL_TABLE = {
-    False: (0.12, "layers as described, nothing measured"),
-    True: (0.10, "measured on another machine of its kind, which differ by 10 %"),
-}
 # Of Ka,r reckoned as KAP / area: reported areas agree with KAP / Ka,r within 20 % (0.79 to 1.21 in three makers'
 # files), the fields of one procedure mostly within a factor of 2 of their median (95 % within 0.26 to 2.2 in five).
 RECKONED = {Status.DERIVED: 0.12, Status.ASSUMED: 0.40}
@@ -121,17 +116,17 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
 
     The budget's figure holds at the mean ln T of the rays through it, weighted with their dose.
     """
+    from skindose.physics import table
+
     log_t = np.log(scene.factors.transmission)
     dose = np.where(log_t < 0, hit_dose_mgy(scene.beams, scene.hits, scene.factors), 0.0)
     if not dose.sum() > 0:
         return []
     typical = float((dose * log_t).sum() / dose.sum())
-    usual, basis = _USUAL_TABLE[bool(scene.events.machine.transmission)]
-    relative = np.full(len(scene.events), usual)
-    if calibrations is not None and any(calibrations.transmission_record):
-        own = calibrations.transmission_uncertainty
-        relative, basis = np.where(np.isnan(own), usual, own), "this site's measurement"
+    relative = table.standard_uncertainty(scene.events.machine, len(scene.events), calibrations)
     used = relative[scene.beams.event]
+    measured = calibrations is not None and any(calibrations.transmission_record)
+    basis = "this site's measurement" if measured else "this machine's was not measured"
     words = f"{_percent(used.min(), used.max())} of the transmission: {basis}; none for rays that miss the table"
     return [Source("table and pad", words, relative / -typical, by_table=True)]
 

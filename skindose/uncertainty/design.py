@@ -8,22 +8,39 @@ import numpy as np
 
 from skindose.model import FloatArray
 
+_TRIED = 4096  # draws that may be looked at to choose some
+
 
 def even(count: int, dimensions: int, seed: int) -> FloatArray:
     """(count, dimensions) in (0, 1): along each dimension one value in each of `count` equal steps, at its middle.
 
     How the dimensions are paired follows a Kronecker sequence with the powers of 1 / g, g^(d + 1) = g + 1, shifted by
-    chance.                                                                                     [Roberts2018]
+    chance; of some shifts the one that leaves the dimensions least correlated.                 [Roberts2018]
     """
+    shifts = np.random.default_rng(seed).random((max(1, _TRIED // count), dimensions))
+    found = [_shifted(count, shift) for shift in shifts]
+    return min(found, key=_correlation)
+
+
+def _shifted(count: int, shift: FloatArray) -> FloatArray:
+    dimensions = len(shift)
     root = 2.0
     for _ in range(60):
         root = (1.0 + root) ** (1.0 / (dimensions + 1))
     steps = root ** -np.arange(1.0, dimensions + 1)
-    shift = np.random.default_rng(seed).random(dimensions)
     sequence = (shift + np.arange(count)[:, None] * steps) % 1.0
     rank = np.argsort(np.argsort(sequence, axis=0, kind="stable"), axis=0, kind="stable")
     found: FloatArray = (rank + 0.5) / count
     return found
+
+
+def _correlation(sample: FloatArray) -> float:
+    """The largest between two dimensions."""
+    if sample.shape[1] < 2:
+        return 0.0
+    found = np.abs(np.corrcoef(sample.T))
+    np.fill_diagonal(found, 0.0)
+    return float(found.max())
 
 
 def normal(uniform: FloatArray) -> FloatArray:

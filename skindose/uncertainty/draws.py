@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skindose.model import FloatArray, IntArray
-from skindose.uncertainty.budget import Budget
+from skindose.model import Events, FloatArray, IntArray
+from skindose.uncertainty.budget import Budget, readings
 from skindose.uncertainty.design import even, normal
 from skindose.uncertainty.recast import Recast, Scene
 
+_DRAWS = 1000  # of the air kerma alone
 _ALIKE = 0.03  # r of events that differ by less do not move the peak's place
 
 
@@ -48,6 +49,18 @@ def draw(budget: Budget, count: int, seed: int) -> Draws:
     multiplier = [one.multiplier(uniform[:, i], numbers[:, i]) for i, one in enumerate(readings)]
     least = [-1.0 / one.relative.max() if one.by_table else -np.inf for one in sources]
     return Draws(np.stack(multiplier, axis=1), np.maximum(numbers[:, len(readings) :], least))
+
+
+def kerma_ratio(events: Events, calibrations: Any) -> FloatArray | None:
+    """Draws of the true air kerma over the displayed one, all events together; None where nothing is calibrated."""
+    kerma = np.where(np.isfinite(events.air_kerma_rp_mgy), events.air_kerma_rp_mgy, 0.0)
+    if calibrations is None or not any(calibrations.record) or not kerma.sum() > 0:
+        return None
+    known = readings(events, calibrations)
+    multiplier = draw(Budget(known, ()), _DRAWS, 0).multiplier
+    share = np.array([(kerma * calibrations.factor)[one.events].sum() for one in known]) / kerma.sum()
+    found: FloatArray = np.sort(multiplier @ share)
+    return found
 
 
 def corners(budget: Budget, scene: Scene) -> FloatArray:

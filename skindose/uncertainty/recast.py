@@ -24,7 +24,7 @@ from skindose.uncertainty.patches import Patches, around
 from skindose.uncertainty.shift import Moves, joined, moved
 
 # Beams that are cast for one placement; a procedure of more is sampled by its air kerma.
-MOST_BEAMS = 192
+MOST_BEAMS = 96
 # Hits of which all factors are computed to learn the beams' mean factors.
 _SAMPLE = 20_000
 # Beams times cells that are cast in one go: up to about 60 MB of hits.
@@ -137,7 +137,8 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
 
     size = max(1, _BLOCK // (len(scene.body.area_mm2) * max(1, len(scene.beams))))
     count = max(2, -(-len(moves) // size))
-    blocks = np.array_split(np.arange(1, len(moves), dtype=np.int32), count)
+    rows = np.arange(1, len(moves), dtype=np.int32)
+    blocks = [block for block in np.array_split(rows, count) if len(block)]
     first = _block(scene, moves, corners, np.zeros(1, dtype=np.int32), np.zeros(len(scene.body.area_mm2)))
     rough = np.sqrt(first.square)
 

@@ -17,7 +17,7 @@ from skindose.uncertainty.recast import Recast, Recasts, Scene, recasts, scene
 
 PLACEMENTS = 64
 DRAWS = 1000
-_FEW = 16  # placements of which it is told apart what moves the beams, where more than one thing does
+_FEW = 12  # draws of what stands in for missing geometry by itself
 _RARE = 0.01  # regions less probable than this are not named
 
 
@@ -77,8 +77,7 @@ def sample(result: Result, peak: Peak, physics: Mapping[str, Any]) -> Sampled | 
         place_mm=place_mm,
         regions=regions,
     )
-    moving = {name for name, *_ in _MOVING}
-    relative = np.sqrt(sum(one.standard**2 for one in uncertainty.shares if one.source not in moving))
+    relative = np.sqrt(sum(one.standard**2 for one in uncertainty.shares if one.source not in _MOVING))
     return Sampled(uncertainty, float(relative), cast.variance_mgy2)
 
 
@@ -99,7 +98,8 @@ class Sampled(NamedTuple):
 
 
 _Line = tuple[str, str, float, float]  # source, basis, relative standard deviation, variance of the logarithm
-_MOVING = (("placement", ""), ("geometry not in the file", "what stands in for angles, distances, positions or fields"))
+_STANDINS = "what stands in for angles, distances, positions or fields, the same error wherever it does"
+_MOVING = ("placement", "geometry not in the file")
 
 
 def _line(name: str, basis: str, dose_mgy: FloatArray) -> _Line:
@@ -119,15 +119,18 @@ def _factor_lines(cast: Recasts, own: Budget, factors: drawn.Draws) -> list[_Lin
 
 
 def _moving_lines(shown: Scene, own: Budget, cast: Recasts, moves: shift.Moves, placement: Placement) -> list[_Line]:
-    """The peak where only the patient's place varies; and where only what stands in for missing geometry does."""
+    """The peak where nothing but the beams moves, parted into the patient's place and stand-ins for missing geometry.
+
+    The stand-ins' part is that of some draws with the patient where he is shown, the patient's is the rest.
+    """
     basis = shift.placement_words(placement, shown.events.machine.profile_status)
+    both = _line("placement", basis, _still(cast.places[1:], own))
     if not moves.spread:
-        return [_line(_MOVING[0][0], basis, _still(cast.places[1:], own))]
-    few, corners = moves.first(_FEW), np.ones((1, len(shown.events)))
-    return [
-        _line(name, words or basis, _still(recasts(shown, part, corners).places[1:], own))
-        for (name, words), part in zip(_MOVING, (few.only_placement(), few.only_standins()), strict=True)
-    ]
+        return [both]
+    few = recasts(shown, moves.first(_FEW).only_standins(), np.ones((1, len(shown.events))))
+    standins = _line("geometry not in the file", _STANDINS, _still(few.places[1:], own))
+    rest = (np.sqrt(max(0.0, both[2] ** 2 - standins[2] ** 2)), max(0.0, both[3] - standins[3]))
+    return [(*both[:2], float(rest[0]), rest[1]), standins]
 
 
 def _still(places: list[Recast], own: Budget) -> FloatArray:

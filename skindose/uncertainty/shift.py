@@ -64,10 +64,6 @@ class Moves:
     def __len__(self) -> int:
         return len(self.patient_mm)
 
-    def only_placement(self) -> Moves:
-        """The same with every stand-in as it is."""
-        return replace(self, standin=np.zeros_like(self.standin))
-
     def only_standins(self) -> Moves:
         """The same with the patient where he is shown."""
         return replace(self, patient_mm=np.zeros_like(self.patient_mm), isocentre_mm=np.zeros_like(self.isocentre_mm))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skindose.errors import PhantomError
-from skindose.montecarlo import MATERIALS, Budget, Scene, Spectra, simulate
+from skindose.montecarlo import MATERIALS, Budget, Pencil, Scene, Spectra, point_spread, simulate
 from skindose.montecarlo.materials import mu_rho_cm2g, muen_rho_cm2g
 from tests import scenes
 from tests.close import close
@@ -112,6 +112,22 @@ def test_a_slab_weakens_a_narrow_beam_by_its_exponential_and_a_wide_one_less():
     assert wide > 1.1 * narrow  # what 3 cm of plastic scatters forwards
 
 
+def test_an_oblique_ray_loses_by_its_longer_path():
+    material, density = MATERIALS["polyurethane"], 1.0
+    mu = mu_rho_cm2g(material, np.array([60.0]))[0] * density / 10.0
+    axis = np.array([np.sin(np.radians(50.0)), -np.cos(np.radians(50.0)), 0.0])
+    body, dose = bead(radius_mm=5.0), []
+    turned = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # the table's own frame stands otherwise
+    for slabs in ((), ((-600.0, 600.0, -600.0, 600.0, 250.0, 265.0),)):  # its z is the patient's y
+        row = {"source": -900.0 * axis, "axis": axis, "field": (-5.0, 5.0, -5.0, 5.0), "reference": 900.0}
+        beams = scenes.beams([row], slabs=slabs, rotation=turned, origin=(0.0, 0.0, 0.0))
+        scene = Scene(beams, body, line(60.0), layers=((material, density),) * len(slabs), body=AIR)
+        dose.append(mean_dose(simulate(scene, Budget(60_000)), body))
+    ratio = dose[1][0] / dose[0][0]
+    sd = ratio * np.hypot(dose[0][1] / dose[0][0], dose[1][1] / dose[1][0])
+    close(ratio, np.exp(-15.0 * mu / np.cos(np.radians(50.0))), rtol=0.005, atol=3 * sd, because="three sigma")
+
+
 def test_a_ray_that_misses_the_support_is_not_weakened():
     slab = (60.0, 300.0, 50.0, 80.0, -300.0, 300.0)
     beams = scenes.beams([above(900.0, 15.0, 900.0)], slabs=[slab])
@@ -153,6 +169,23 @@ def test_mesh_and_slab_scatter_back_alike():
     close(
         got / free, factor, rtol=0.005, atol=3 * np.hypot(sd / free, slab_sd), because="the patch is 3 cm wide; 3 sigma"
     )
+
+
+def test_an_oblique_beam_on_a_mesh_is_the_slabs():
+    """A parallel round field of 100 mm at 40 degrees: rings across the beam, all azimuths together, are exact."""
+    cosine = float(np.cos(np.radians(40.0)))
+    axis = np.array([np.sqrt(1 - cosine**2), -cosine, 0.0])
+    field = (-50.0, 50.0, -50.0, 50.0)
+    row = {"source": -1e6 * axis, "axis": axis, "field": field, "reference": 1e6, "circular": True}
+    body = _grid_block(200.0)
+    truth = simulate(Scene(scenes.beams([row]), body, line(60.0)), Budget(500_000), seed=3)
+    top = np.flatnonzero((body.normal[:, 1] > 0.99) & (np.linalg.norm(body.centroid_mm, axis=1) < 18.0))
+    got, sd = truth.patch(top, body.area_mm2[top])
+    slab = point_spread(Pencil(60.0, cosine), np.array([50.0]), np.array([200.0]), 200_000)
+    factor = 1.0 + slab.water_across_beam[0, 0]
+    got, sd = (value / water_over_air(np.array([60.0]), np.ones(1)) for value in (got, sd))
+    allowed = 3 * np.hypot(sd, slab.sd_summed_across_beam[0, 0])
+    close(got, factor, rtol=0.01, atol=allowed, because="the patch is 36 mm wide, B falls by 1 % over it; three sigma")
 
 
 def _grid_block(thickness_mm, side_mm=600.0, cells=40):

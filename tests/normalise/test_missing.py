@@ -179,6 +179,12 @@ def test_a_complete_file_has_no_stand_in_but_the_collimator_s_rotation():
     assert unsure == {"field_rotation_deg"} | square, "nothing in the file tells rotation and shape"
 
 
+def test_the_tube_s_own_filter_is_said_with_its_uncertainty():
+    events = normalise(procedure(event(1), maker="Siemens"))
+    assert "3.1 mm Al +- 0.5 mm Al and 11 degrees of the profile" in told(events, "the tube's own filter")
+    assert events.machine.inherent_filtration_uncertainty_mmal == 0.5
+
+
 def test_pooled_uncertainty():
     close(pooled(20.0, []), 20.0, rtol=1e-12, because="the default alone")
     close(pooled(20.0, [0.0] * 99), 2.0, rtol=1e-12, because="a hundred, of which one is off by 20")

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,6 +138,17 @@ def test_probability_agrees_with_draws_of_the_true_value():
 
 def test_an_exact_quantity_has_probability_0_or_1():
     assert [probability(v, 5.0, 0.0) for v in (4.99, 5.0, 5.01)] == [0.0, 1.0, 1.0]
+
+
+def test_draws_of_the_true_value_win_over_the_tolerance():
+    """3 of 4 draws reach 3 Gy; of a lower bound that may be twice as high all do, for the draws scale with it."""
+    draws = np.array([2.0, 3.0, 3.5, 4.0])
+    shown = Quantity(2.8, "Gy", tolerance=0.35, draws=draws)
+    level = site("psd = { level = 3.0, unit = \"Gy\" }")
+    found = one(evaluate(level, {"psd": shown}), "site.a", "psd")
+    assert (found.fired, found.probability) == (False, 0.75)
+    high = dataclasses.replace(shown, value=3.2, at_most=6.4, lacks="an event")
+    assert one(evaluate(level, {"psd": high}), "site.a", "psd").probability == 1.0
 
 
 @pytest.mark.parametrize("tolerance", [math.nan, -0.1, 1.0, math.inf])

@@ -1,0 +1,55 @@
+"""`skindose triggers`: list, show and check rule sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+
+
+@app.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """List the shipped rule sets."""
+    from skindose import triggers
+    from skindose.report import terminal
+
+    sets = [triggers.load(name) for name in triggers.names()]
+    if as_json:
+        _print_json([triggers.to_dict(rules) for rules in sets])
+    else:
+        terminal.print_rule_sets(sets)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_json: AsJson = False) -> None:
+    """Show every rule of a set, with its source and how sure its numbers are."""
+    from skindose import triggers
+    from skindose.report import terminal
+
+    rules = triggers.load(name)
+    if as_json:
+        _print_json(triggers.to_dict(rules))
+    else:
+        terminal.print_rules(rules.title, triggers.describe(rules))
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_json: AsJson = False) -> None:
+    """Check a rule file: every mistake with its line, before the file is used."""
+    from skindose import triggers
+
+    rules = triggers.load(str(file))
+    if as_json:
+        _print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
+    else:
+        typer.echo(f"{file.name}: {len(rules.rules)} rules, no mistake.")
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))  # ASCII, whatever the terminal's encoding
