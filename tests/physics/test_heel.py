@@ -60,6 +60,10 @@ def test_the_anode_s_side_is_the_weaker_one(direction, u, v):
     plain = hit_dose_mgy(beams, hits, replace(made, heel=None))
     close(dose / plain, made.heel, rtol=1e-12, because="it multiplies")
     assert any("Heel effect" in text for text in made.assumptions)
+    others = tuple(name for name in Settings().corrections if name != "heel")
+    off = factors(events, beams, hits, Settings(corrections=others))
+    assert off.heel is None
+    assert any("left out (factor 1): heel" in text for text in off.assumptions)
 
 
 def test_off_by_default():
