@@ -122,7 +122,7 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
          table.phi_of(support.returned, np.zeros(1, int), np.array([cosine]), np.array([side])), 4),
         ("T", "exp[(X ln T0 + h X (X - 1)) (1 - phi)], X = 1 / cosine", through, 4),
         ("field from the cell", "(-50 - u, 50 - u, -50 - v, 50 - v) x depth / 600", edges, 2),
-        ("falls away", "t, unit vector along u and v of n + cosine x ray / d, n = (0, 1, 0) the skin's normal", tilt, 4),
+        ("falls away", "t, unit vector along u and v of n + cosine x ray / d, n = (0, 1, 0) the normal", tilt, 4),
         ("w_j", "between its two values, linear in the cosine", own[0] * (1 - share) + own[1] * share, 4),
         ("l_j", "the same", lean[0] * (1 - share) + lean[1] * share, 4),
         ("G_u", "G(u_max/s_j) - G(u_min/s_j), G the normal integral", whole[0], 4),
