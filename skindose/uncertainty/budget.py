@@ -133,12 +133,12 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
 
 
 def _heel(scene: Scene) -> list[Source]:
-    """The heel effect where the profile does not apply it: each plane's anode lies on one side, hence one draw."""
+    """The heel effect where it is not applied: its root mean square over each field, one sign for each plane's tube."""
     from skindose.physics import heel
 
-    off = heel.relative_sd(scene.events, scene.beams)
-    words = "heel effect left out: its spread over each event's field"
-    return [Source("heel effect", words, off * own) for own in _planes(scene.events)]
+    size = heel.relative_sd(scene.events, scene.beams)
+    words = "its size over the field; on which side the anode lies is not known"
+    return [Source("heel effect", words, size * own) for own in _planes(scene.events)]
 
 
 def _percent(low: float, high: float | None = None) -> str:
