@@ -1,12 +1,14 @@
 """Air kerma that the patient scatters back to the skin: at every hit, inside the field and outside it.
 
 What one point of the field scatters to the skin around it is a sum of round Gaussians across the beam, whose weights
-follow from the beam's spectrum, the incidence and the thickness of the body behind the skin:
+follow from the beam's spectrum, the incidence and the thickness of the body, and on an oblique surface of their slopes:
 
-    k(r) = sum over j of w_j / (2 pi s_j^2) exp(-r^2 / (2 s_j^2)),   w_j = sum over energies of k(E) w_j(E, angle, t)
+    k(r, a) = sum over j of (w_j + l_j r / s_j cos a) / (2 pi s_j^2) exp(-r^2 / (2 s_j^2))
+    w_j = sum over energies of k(E) w_j(E, angle, t), and so l_j
 
-with k(E) the shares of the air kerma. Superposed over the field it is the scattered over the primary air kerma: on the
-axis B - 1. The weights come from our own Monte Carlo of pencil beams on water (scripts/make_scatter_kernels.py).
+with k(E) the shares of the air kerma, `a` the azimuth from the direction in which the skin falls away. Superposed over
+the field it is the scattered over the primary air kerma: on the axis B - 1. The weights come from our Monte Carlo of
+pencil beams on water (scripts/make_scatter_kernels.py).
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ MARGIN_MM = 8.0
 CURVED = 0.7  # share that counts of a distance to where the body ends: fitted to Monte Carlo of cylinders
 
 ASSUMPTIONS = (
-    "Backscatter is that of flat, thick water over the field at the cell's distance, at the cell's place in it and its "
-    "incidence: the patient's thickness and curvature are left out.",
+    "Backscatter and the dose outside the field are superposed from Monte Carlo of flat water, for the lie of the skin "
+    "and the extent of the body along the field's two axes; bone, lung and the body's exact shape are left out.",
 )
 
 
@@ -136,8 +138,8 @@ def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | None = None
     returns    (hits,) at least 0
     """
     out = np.empty(len(hits.cell))
-    columns = np.stack([hits.distance_mm, hits.cos_incidence, hits.u_mm, hits.v_mm])
-    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v])
+    columns = np.stack([hits.distance_mm, hits.u_mm, hits.v_mm])
+    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
     start, rectangles = strips(beams.field_mm, beams.circular)
     normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
     limits = np.append(spread().thickness_mm, [MARGIN_MM, CURVED])

@@ -76,51 +76,78 @@ def _between(place, last):
 
 
 @njit(nogil=True, error_model="numpy")
-def _lit(hits, primary, cell, normal, field, margin):
-    """What of the body a beam lights: mean outward normal, edges within the field, and which are the body's own.
+def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
+    """What of the body a beam lights; into `lit`, whose row 0 is the mean outward normal.
 
-    margin    an edge is the body's own where nothing lit comes nearer than this to the field's, mm
+    lit    (3, 4) mean outward normal along the field's u, v and the axis; edges of what is lit within the field; which
+           of them (1) are the body's own: where nothing lit comes nearer than `margin` to the field's, mm
     """
-    mean = np.zeros(3)
-    edges = np.array([np.inf, -np.inf, np.inf, -np.inf])
-    for hit in range(len(cell)):
+    x = y = z = 0.0
+    u_min = v_min = np.inf
+    u_max = v_max = -np.inf
+    for hit in range(first, last):
         if primary[hit]:
-            for k in range(3):
-                mean[k] += normal[cell[hit], k]
-            u, v = hits[2, hit], hits[3, hit]
-            edges[0], edges[1] = min(edges[0], u), max(edges[1], u)
-            edges[2], edges[3] = min(edges[2], v), max(edges[3], v)
-    own = np.zeros(4, dtype=np.bool_)
+            at = cell[hit]
+            x, y, z = x + normal[at, 0], y + normal[at, 1], z + normal[at, 2]
+            u, v = hits[1, hit], hits[2, hit]
+            u_min, u_max = min(u_min, u), max(u_max, u)
+            v_min, v_max = min(v_min, v), max(v_max, v)
+    length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
+    for k in range(3):
+        lit[0, k] = (x * beam[5 + 3 * k] + y * beam[6 + 3 * k] + z * beam[7 + 3 * k]) / length
+    lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3] = u_min, u_max, v_min, v_max
     for k in range(4):
-        own[k] = abs(edges[k] - field[k]) > margin and edges[1] > edges[0]
-        if not own[k]:
-            edges[k] = field[k]
-    return mean / max(math.sqrt((mean * mean).sum()), 1e-12), edges, own
+        within = beam[1 + k] - lit[1, k] if k % 2 else lit[1, k] - beam[1 + k]
+        lit[2, k] = 1.0 if u_max > u_min and within > margin else 0.0
+        if lit[2, k] == 0.0:
+            lit[1, k] = beam[1 + k]
 
 
 @njit(nogil=True, error_model="numpy")
-def _chord(cosine, normal, mean, axes, along, u, v):
-    """Cosine of incidence on the chord between a point and the middle of what is lit, and where that falls away.
+def _layer(thickness, nodes, layers):
+    """Place of a thickness among the nodes, as an index with a fraction; clamped."""
+    k = 0
+    while k < layers - 2 and nodes[k + 1] < thickness:
+        k += 1
+    return min(max(k + (thickness - nodes[k]) / (nodes[k + 1] - nodes[k]), 0.0), layers - 1.0)
 
-    A curved surface lies as obliquely to the ray as the mean of its ends: the chord of a circle.
 
-    axes    (2, 3) the field's u and v axes
-    u, v    of the ray over its length, `along` the latter's share of the axis
+@njit(nogil=True, error_model="numpy")
+def _kernel(weights, deepest, distance, kernel):
+    """The weights of one beam into `kernel` (2, cosines, widths): at a thickness, at a distance from the focal spot."""
+    layers = weights.shape[2]
+    under, over, deeper = _between(deepest, layers - 1)
+    for c in range(weights.shape[1]):
+        for j in range(weights.shape[3]):
+            for k in range(3):
+                value = (1.0 - deeper) * weights[k, c, under, j] + deeper * weights[k, c, over, j]
+                if k == 0:
+                    kernel[0, c, j] = value
+                elif k == 1:
+                    kernel[0, c, j] += value / distance
+                else:
+                    kernel[1, c, j] = value
+
+
+@njit(nogil=True, error_model="numpy")
+def _along(normal, at, beam, k):
+    """Component of a cell's normal along the axis of the beam that begins at its column k."""
+    return normal[at, 0] * beam[k] + normal[at, 1] * beam[k + 1] + normal[at, 2] * beam[k + 2]
+
+
+@njit(nogil=True, error_model="numpy")
+def _chord(of_u, of_v, of_axis, ray):
+    """Cosine of incidence of a ray, and the unit vector (u, v) in which the surface falls away across it.
+
+    of_u, of_v, of_axis   the sum of two outward normals, at the point and of what is lit on the whole, along the
+                          field's axes: a curved surface lies as obliquely as the chord, for a circle exactly
+    ray                   unit vector along the same axes
     """
-    half = normal + mean
-    length = max(math.sqrt((half * half).sum()), 1e-12)
-    of_u = (half[0] * axes[0, 0] + half[1] * axes[0, 1] + half[2] * axes[0, 2]) / length
-    of_v = (half[0] * axes[1, 0] + half[1] * axes[1, 1] + half[2] * axes[1, 2]) / length
-    # The ray is axis x along + u and v; the axis is u x v.
-    of_axis = half[0] * (axes[0, 1] * axes[1, 2] - axes[0, 2] * axes[1, 1])
-    of_axis += half[1] * (axes[0, 2] * axes[1, 0] - axes[0, 0] * axes[1, 2])
-    of_axis += half[2] * (axes[0, 0] * axes[1, 1] - axes[0, 1] * axes[1, 0])
-    cosine = -(of_u * u + of_v * v + of_axis / length * along)
-    of_u, of_v = of_u + cosine * u, of_v + cosine * v
-    sine = math.sqrt(of_u * of_u + of_v * of_v)
-    if sine < 1e-9:
-        return cosine, (0.0, 0.0)
-    return cosine, (of_u / sine, of_v / sine)
+    scale = 1.0 / max(math.sqrt(of_u * of_u + of_v * of_v + of_axis * of_axis), 1e-12)
+    cosine = -(of_u * ray[0] + of_v * ray[1] + of_axis * ray[2]) * scale
+    of_u, of_v = of_u * scale + cosine * ray[0], of_v * scale + cosine * ray[1]
+    per_sine = 1.0 / max(math.sqrt(of_u * of_u + of_v * of_v), 1e-12)
+    return cosine, (of_u * per_sine, of_v * per_sine)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -128,14 +155,14 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     """Scattered over primary air kerma of the hits of consecutive beams.
 
     starts         (beams + 1,) first hit of each beam
-    beams          (beams, 11) focal spot to reference plane, mm; field edges there; u axis, v axis
+    beams          (beams, 14) focal spot to reference plane, mm; field edges there; u axis, v axis, axis
     weights        (qualities, 3, cosines, thicknesses, widths) w_j, its change per 1/mm of inverse distance, for which
                    the mean over the beam's hits will do, and l_j; cosines at equal steps over 0 to 1
     of_beam        (beams,) row of `weights`
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      of `normal_integrals`
-    hits           (4, hits) distance, cosine of incidence, u, v
+    hits           (3, hits) distance, u, v
     primary        (hits,) lit by the primary beam
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
@@ -146,49 +173,56 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     layers = weights.shape[3]
     margin, curved = body[layers], body[layers + 1]
     flat = len(normal) == 0
-    for beam in range(len(beams)):
-        first, last = starts[beam], starts[beam + 1]
+    steps = weights.shape[2] - 1
+    kernel = np.empty((2, steps + 1, weights.shape[4]))
+    lit = np.zeros((3, 4))
+    for b in range(len(beams)):
+        first, last = starts[b], starts[b + 1]
         if first == last:
             continue
-        reference, field = beams[beam, 0], beams[beam, 1:5]
-        axes = beams[beam, 5:11].copy().reshape(2, 3)
-        mean, edges, own = np.zeros(3), field.copy(), np.zeros(4, dtype=np.bool_)
-        distance = hits[0, first:last].mean()
-        deepest = layers - 1.0
-        if not flat:
-            mean, edges, own = _lit(hits[:, first:last], primary[first:last], cell[first:last], normal, field, margin)
-            for k in (0, 2):
-                if own[k] and own[k + 1]:
-                    thickness = (edges[k + 1] - edges[k]) * distance / reference
-                    deepest = min(deepest, np.interp(thickness, body[:layers], np.arange(layers) * 1.0))
-        under, over, deeper = _between(deepest, layers - 1)
-        kernel = (1.0 - deeper) * weights[of_beam[beam], :, :, under] + deeper * weights[of_beam[beam], :, :, over]
-        kernel[0] += kernel[1] / distance
-        kernel[1] = kernel[2]
-        share = np.ones(4)
-        for k in range(4):
-            if own[k]:
-                share[k] = curved
-        steps = kernel.shape[1] - 1
+        beam = beams[b]
+        reference = beam[0]
+        distance = 0.0
         for hit in range(first, last):
-            u, v = hits[2, hit], hits[3, hit]
-            length = math.sqrt(reference * reference + u * u + v * v)
+            distance += hits[0, hit] / (last - first)
+        deepest = layers - 1.0
+        for k in range(4):
+            lit[1, k] = beam[1 + k]
+        if not flat:
+            _lit(hits, primary, cell, normal, beam, first, last, margin, lit)
+            for k in (0, 2):
+                if lit[2, k] + lit[2, k + 1] == 2.0:
+                    wide = (lit[1, k + 1] - lit[1, k]) * distance / reference
+                    deepest = min(deepest, _layer(wide, body, layers))
+        _kernel(weights[of_beam[b]], deepest, distance, kernel)
+        left, right, lower, upper = lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3]
+        of_left, of_right = 1.0 - (1.0 - curved) * lit[2, 0], 1.0 - (1.0 - curved) * lit[2, 1]
+        of_lower, of_upper = 1.0 - (1.0 - curved) * lit[2, 2], 1.0 - (1.0 - curved) * lit[2, 3]
+        for hit in range(first, last):
+            u, v = hits[1, hit], hits[2, hit]
+            per_length = 1.0 / math.sqrt(reference * reference + u * u + v * v)
             # Everything happens in the plane across the axis at the cell: the field grows with the distance to it.
-            scale = hits[0, hit] / length
+            scale = hits[0, hit] * per_length
             cosine, tilt = 1.0, (0.0, 0.0)
             if not flat:
-                cosine, tilt = _chord(cosine, normal[cell[hit]], mean, axes, reference / length, u / length, v / length)
+                at = cell[hit]
+                cosine, tilt = _chord(
+                    lit[0, 0] + _along(normal, at, beam, 5),
+                    lit[0, 1] + _along(normal, at, beam, 8),
+                    lit[0, 2] + _along(normal, at, beam, 11),
+                    (u * per_length, v * per_length, reference * per_length),
+                )
             node = _between(cosine * steps, steps)
             found = 0.0
-            for k in range(strip_start[beam], strip_start[beam + 1]):
-                u_min, u_max = max(strips[k, 0], edges[0]) - u, min(strips[k, 1], edges[1]) - u
-                v_min, v_max = max(strips[k, 2], edges[2]) - v, min(strips[k, 3], edges[3]) - v
+            for k in range(strip_start[b], strip_start[b + 1]):
+                u_min, u_max = max(strips[k, 0], left) - u, min(strips[k, 1], right) - u
+                v_min, v_max = max(strips[k, 2], lower) - v, min(strips[k, 3], upper) - v
                 if u_min < u_max and v_min < v_max:
                     found += _strip(
                         integrals,
                         kernel,
-                        (u_min * scale * share[0], u_max * scale * share[1]),
-                        (v_min * scale * share[2], v_max * scale * share[3]),
+                        (u_min * scale * of_left, u_max * scale * of_right),
+                        (v_min * scale * of_lower, v_max * scale * of_upper),
                         tilt,
                         node,
                     )

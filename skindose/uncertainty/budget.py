@@ -101,7 +101,7 @@ def budget(scene: Scene, calibrations: Any) -> Budget:
         *([_alike("backscatter", BACKSCATTER, everywhere)] if "backscatter" in chosen else []),
         *([_alike("dose medium", MEDIUM, everywhere)] if "medium" in chosen else []),
         *(_table(scene, calibrations) if "table" in chosen else ()),
-        *_heel(scene),
+        *(_heel(scene) if "heel" in chosen else ()),
         *_reckoned(events),
         *_spectrum(scene),
     ]

@@ -1,12 +1,21 @@
 """Backscatter against Benmakhlouf 2011, and what superposition must do."""
 
 import csv
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from skindose import kernel
 from skindose.config import Settings
-from skindose.physics import backscatter, factors
+from skindose.dose import hit_dose_mgy
+from skindose.montecarlo import Budget, Pencil, Spectra, point_spread, simulate
+from skindose.montecarlo import Scene as MonteCarlo
+from skindose.phantom import shapes
+from skindose.physics import backscatter, factors, medium
+from skindose.physics.quality import quality, tables
+from tests import scenes
 from tests.close import close
 from tests.physics import scene
 
@@ -45,8 +54,219 @@ def test_every_row_of_benmakhlouf_2011(reference_folder):
         )
     )
     made = on_axis(kvp, al, cu, side * 10)
-    close(1 + made.scatter, want, rtol=0.015, because="goal 1.5 %")
+    close(1 + made.scatter, want, rtol=0.015, because="goal 1.5 %; measured -0.1 to 1.0 %")
     close(made.medium, ratio, rtol=0.004, because="goal 1.5 %; measured 0.33 % at worst, rms 0.12 %")
+
+
+# cases.md 1: single energies, water kermas, diameters 1, 2, 3, 5, 10, 15, 20, 30 cm, 100 cm from the focus.
+SINGLE = {
+    20: (1.0521, 1.0753, 1.0893, 1.1011, 1.1061, 1.1059, 1.1088, 1.107),
+    30: (1.0744, 1.1223, 1.1625, 1.2134, 1.2694, 1.2859, 1.2931, 1.2955),
+    40: (1.0808, 1.1400, 1.1951, 1.2773, 1.3960, 1.4507, 1.4730, 1.4974),
+    60: (1.0714, 1.1280, 1.1854, 1.2807, 1.4482, 1.5510, 1.6191, 1.6727),
+    80: (1.0557, 1.1009, 1.1475, 1.2277, 1.3775, 1.4798, 1.5461, 1.6168),
+    120: (1.0369, 1.0669, 1.0981, 1.1532, 1.2592, 1.3343, 1.3900, 1.4479),
+}
+
+
+def line(energy_kev, count=1):
+    """Beams of one energy, as nearly as the spectra's energies allow."""
+    grid = tables().energy_kev
+    share = np.maximum(1 - np.abs(grid - energy_kev) / (grid[1] - grid[0]), 0.0)
+    found = quality(np.full(count, 100.0), np.full(count, 2.5), np.zeros(count))
+    return replace(found, kerma=np.tile(share / share.sum(), (count, 1)))
+
+
+def water(found, scatter):
+    """Ratio of water kermas: scattered over primary, from that of air kermas."""
+    incident, scattered = medium.ratios(found, "water")
+    return scatter * (scattered / incident)[0]
+
+
+@pytest.mark.parametrize("energy_kev", SINGLE)
+def test_single_energies_in_circles(energy_kev):
+    diameters = np.array([10.0, 20, 30, 50, 100, 150, 200, 300])
+    beams = replace(scene.beams(8, side_mm=diameters, reference_mm=1000.0), circular=np.ones(8, dtype=bool))
+    found = line(energy_kev, 8)
+    got = backscatter.scatter(backscatter.kernels(found), beams, scene.hits(8, distance_mm=np.full(8, 1000.0)))
+    close(1 + water(found, got), SINGLE[energy_kev], rtol=0.015, because="two Monte Carlos of 0.5 %; goal 1.5 %")
+
+
+def flat(points, field=(-50.0, 50.0, -50.0, 50.0), normal=None, circular=False, far_mm=1e6):
+    """One beam, hits at points (n, 2) of the reference plane, and the body whose normal is the same everywhere."""
+    points = np.asarray(points, dtype=float)
+    beams = replace(scene.beams(1, reference_mm=far_mm), field_mm=np.array([field]), circular=np.array([circular]))
+    distance = np.sqrt(far_mm**2 + (points**2).sum(axis=1))
+    hits = scene.hits(1, len(points), distance_mm=distance, u_mm=points[:, 0].copy(), v_mm=points[:, 1].copy())
+    body = None if normal is None else SimpleNamespace(normal=np.tile(normal, (len(points), 1)))
+    return beams, hits, body
+
+
+def superposed(made, points, field, cosine=1.0, tilt=(0.0, 0.0), inside=None):
+    """The naive twin: the kernel summed over small squares of the field, for a beam from afar."""
+    step, width = 0.5, backscatter.spread().width_mm
+    u, v = (np.arange(low + step / 2, high, step) for low, high in (field[:2], field[2:]))
+    u, v = np.meshgrid(u, v)
+    lit = np.ones(u.shape, dtype=bool) if inside is None else inside(u, v)
+    weight = made.weight[0, :, :, -1]
+    at = np.linspace(0, 1, backscatter.COSINES)
+    plain, lean = (np.array([np.interp(cosine, at, column) for column in weight[k].T]) for k in (0, 2))
+    found = []
+    for point in points:
+        x, y = point[0] - u[lit], point[1] - v[lit]
+        total = 0.0
+        for j, s in enumerate(width):
+            gauss = np.exp(-(x**2 + y**2) / (2 * s**2)) / (2 * np.pi * s**2)
+            total += (gauss * (plain[j] + lean[j] * (tilt[0] * x + tilt[1] * y) / s)).sum() * step**2
+        found.append(total)
+    return np.array(found)
+
+
+POINTS = [(0.0, 0.0), (30.0, -20.0), (49.0, 10.0), (52.0, 0.0), (-70.0, 60.0), (0.0, 120.0)]
+CORNERS = [(-50.0, -50.0), (50.0, 50.0)]  # so that the body is seen to reach the field's edges
+WATER_80 = backscatter.kernels(quality(np.array([80.0]), np.array([2.5]), np.array([0.2])))
+
+
+def test_a_rectangle_against_its_naive_twin():
+    field = (-50.0, 50.0, -30.0, 60.0)
+    got = backscatter.scatter(WATER_80, *flat(POINTS, field))
+    close(got, superposed(WATER_80, POINTS, field), atol=4e-4, because="nearest places; squares of 0.5 mm")
+
+
+def test_a_circle_against_its_naive_twin():
+    def inside(u, v):
+        return u**2 + v**2 < 50.0**2
+
+    field = (-50.0, 50.0, -50.0, 50.0)
+    got = backscatter.scatter(WATER_80, *flat(POINTS, field, circular=True))
+    want = superposed(WATER_80, POINTS, field, inside=inside)
+    close(got, want, atol=0.01, because="10 strips of equal area; measured at the edge, elsewhere below 0.002")
+
+
+def test_an_oblique_surface_against_its_naive_twin():
+    """It falls away towards +u: more scatter there than on the near side."""
+    cosine = 0.5
+    normal = (np.sqrt(1 - cosine**2), cosine, 0.0)  # u is +x for the beam from below
+    places = [*POINTS, *CORNERS]
+    beams, hits, body = flat(places, normal=normal)
+    tilt = np.array([beams.u[0] @ normal, beams.v[0] @ normal]) / np.sqrt(1 - cosine**2)
+    got = backscatter.scatter(WATER_80, beams, hits, body)
+    want = superposed(WATER_80, places, beams.field_mm[0], cosine, tilt)
+    close(got, want, atol=1e-3, because="nearest places; squares of 0.5 mm")
+    places = [(60 * tilt[0], 0.0), (-60 * tilt[0], 0.0), *CORNERS]
+    down, up = backscatter.scatter(WATER_80, *flat(places, normal=normal))[:2]
+    assert down > 2 * up
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 30.0, 60.0, 75.0])
+def test_incidence_against_monte_carlo(angle_deg):
+    """A disc across the beam, at its middle: the sum over rings of a fresh Monte Carlo."""
+    radii = np.array([10.0, 30.0, 60.0, 100.0])
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    truth = point_spread(Pencil(60.0, cosine), radii, np.array([300.0]), 100_000, seed=5)
+    made = backscatter.kernels(line(60.0))
+    got = []
+    for radius in radii:
+        corners = [(0.0, 0.0), (radius, 0.0), (-radius, 0.0), (0.0, radius), (0.0, -radius)]
+        field = (-radius, radius, -radius, radius)
+        got.append(backscatter.scatter(made, *flat(corners, field, (sine, cosine, 0.0), circular=True))[0])
+    close(1 + np.array(got), 1 + truth.across_beam[0].cumsum(), rtol=0.01, because="0.3 % of noise; angles between")
+
+
+def test_two_half_fields_are_one():
+    whole, left, right = ((-50.0, 50.0), (-50.0, 10.0), (10.0, 50.0))
+    one, two, three = (
+        backscatter.scatter(WATER_80, *flat(POINTS, (*edges, -50.0, 50.0))) for edges in (whole, left, right)
+    )
+    close(two + three, one, rtol=1e-12, because="the common edge is the same place for both")
+
+
+def test_symmetry():
+    points = np.array(POINTS)
+    one = backscatter.scatter(WATER_80, *flat(points))
+    for turned in (points * [-1, 1], points * [1, -1], points[:, ::-1]):
+        close(backscatter.scatter(WATER_80, *flat(turned)), one, rtol=1e-12, because="a square field")
+
+
+def test_the_field_grows_with_the_distance():
+    """Twice as far from the focal spot the field is twice as large: as one of twice the size, but for divergence."""
+    beams = scene.beams(1, 80.0, reference_mm=600.0)
+    far = backscatter.scatter(WATER_80, beams, scene.hits(1, distance_mm=np.array([1200.0])))
+    large = scene.beams(1, 160.0, reference_mm=1200.0)
+    same = backscatter.scatter(WATER_80, large, scene.hits(1, distance_mm=np.array([1200.0])))
+    close(far, same, rtol=1e-12, because="the same rays")
+
+
+def test_beams_apart_or_together_give_the_same():
+    events, random = scene.events(np.full(5, 80.0), [0.0, 0.1, 0.3, 0.6, 0.9]), np.random.default_rng(8)
+    values = {name: random.uniform(-90, 90, 500) for name in ("u_mm", "v_mm")}
+    values["distance_mm"] = random.uniform(550, 700, 500)
+    made = factors(events, scene.beams(5), scene.hits(5, 100, **values), Settings()).scatter
+    for k in range(5):
+        part = scene.hits(1, 100, **{name: column[100 * k : 100 * k + 100] for name, column in values.items()})
+        alone = factors(events, scene.beams(1, event=[k]), part, Settings()).scatter
+        close(alone, made[100 * k : 100 * k + 100], rtol=1e-12, because="sums over energies in another order")
+
+
+def test_edge_and_tail_lie_in_the_measured_bands():
+    """cases.md 5, film: about 10 % below the centre at the edge, 3 % of the maximum 6 cm outside."""
+    events = scene.events(80.0, 0.3)
+    u = np.array([0.0, 95.0, 160.0])
+    hits = scene.hits(1, 3, distance_mm=np.hypot(600.0, u), u_mm=u)
+    centre, edge, outside = factors(events, scene.beams(1, 200.0), hits, Settings()).scatter
+    close((1 + edge) / (1 + centre), 0.90, atol=0.07, because="film +-7 %")
+    close(
+        outside / (1 + centre), 0.03, atol=0.015, because="depends on the field, which the paper's summary leaves out"
+    )
+
+
+EGS5 = np.array([4.781, 4.715, 4.684, 4.508, 4.221, 0.8065, 0.5139, 0.3589])
+
+
+def test_profile_of_egs5():
+    """cases.md 2: 60 keV, 10 x 10 cm parallel; mean over the field at the surface, and the tail beside the axis."""
+    made, found = backscatter.kernels(line(60.0)), line(60.0)
+    middle = np.arange(-47.5, 50, 5.0)
+    grid = np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
+    mean = backscatter.scatter(made, *flat(grid)).mean()
+    close(1 + water(found, mean), 1.3651, rtol=0.02, because="measured 1.6 % above; theirs 0.4 % and of a 30 cm block")
+    places = [(x, 0.0) for x in (5.0, 15.0, 25.0, 35.0, 45.0, 55.0, 65.0, 75.0)]
+    got = water(found, backscatter.scatter(made, *flat(places)))
+    got[:5] += 1
+    close(
+        got[1:5] / got[0], EGS5[1:5] / EGS5[0], rtol=0.035, because="measured 3.1 %: theirs is the mean of the first cm"
+    )
+    close(
+        got[5:] / got[0], EGS5[5:] / EGS5[0], rtol=0.3, because="theirs is the mean of the first cm, with more scatter"
+    )
+
+
+def cylinder(radius_mm):
+    """A limb along z, and a beam of 20 cm from below that is wider than it."""
+    body = scenes.phantom(*shapes.cylinder(radius_mm, radius_mm, 400.0))
+    beams = replace(scene.beams(1, 200.0, layers=()), source_mm=np.array([[0.0, 600.0, -200.0]]))
+    return body, beams
+
+
+@pytest.mark.parametrize(("radius_mm", "photons"), [(40.0, 300_000), (60.0, 300_000)])
+def test_limbs_against_monte_carlo(radius_mm, photons):
+    body, beams = cylinder(radius_mm)
+    events = scene.events(80.0, 0.2, support=(), has_table=False)
+    found = quality(np.array([80.0]), np.array([2.5]), np.array([0.2]))
+    fluence = found.kerma / (tables().energy_kev * tables().kerma_rho)
+    lit = fluence[0] > 0
+    spectra = Spectra(tables().energy_kev[lit], np.ascontiguousarray(fluence[:, lit]))
+    truth = simulate(MonteCarlo(beams, body, spectra), Budget(photons))
+    hits = kernel.cast(beams, body)
+    made = factors(events, beams, hits, Settings(), body=body)
+    dose = np.bincount(hits.cell, hit_dose_mgy(beams, hits, made), minlength=len(body.area_mm2))
+    x, z = body.centroid_mm[:, 0], body.centroid_mm[:, 2]
+    place = np.where((dose > 0) & (np.abs(z + 200) < 60), (np.abs(x) > radius_mm / 2).astype(int), -1)
+    want, sd = truth.groups(place, body.area_mm2)
+    got = [np.average(dose[place == k], weights=body.area_mm2[place == k]) for k in (0, 1)]
+    close(got, want, rtol=0.02 + 2 * float((sd / want).max()), because="measured 1.7 % at worst, and the statistics")
+    wide = factors(events, beams, hits, Settings())
+    assert wide.scatter.max() > 1.15 * made.scatter.max(), "a wide flat body scatters more"
 
 
 def test_equivalent_side():

@@ -93,7 +93,7 @@ def test_the_field_counts_at_the_skin():
     far = factors(events, scene.beams(1, 80.0), scene.hits(1, distance_mm=np.array([1200.0])), Settings())
     large = factors(events, scene.beams(1, 160.0), scene.hits(1), Settings())
     small = factors(events, scene.beams(1, 80.0), scene.hits(1), Settings())
-    assert far.scatter[0] == pytest.approx(large.scatter[0], rel=0.01), "the divergence of the beam is less from afar"
+    assert far.scatter[0] == pytest.approx(large.scatter[0], rel=0.03), "the divergence of the beam is less from afar"
     assert far.scatter[0] > small.scatter[0]
 
 
