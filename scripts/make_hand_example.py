@@ -71,12 +71,16 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
     phi = [table.phi_of(support.returned, np.zeros(2, int), np.cos(np.radians(angles)), np.full(2, s)) for s in sides]
     steps = nodes(np.linspace(0, 1, backscatter.COSINES), cosine)
     own = backscatter.kernels(quality).weight[0, :, :, -1, :]
-    own = (own[0] + own[1] / hits.distance_mm.mean())[steps]
+    own, lean = (own[0] + own[1] / hits.distance_mm.mean())[steps], own[2][steps]
     cosines = np.array(steps) / (backscatter.COSINES - 1)
     share = (cosine - cosines[0]) / np.diff(cosines)[0]
     edges = scale * np.array([-50 - u, 50 - u, -50 - v, 50 - v])
     widths = backscatter.spread().width_mm
     normal = np.array([[0.5 * math.erf(x / (s * math.sqrt(2))) for s in widths] for x in edges])
+    across, along = np.diff(normal[:2], axis=0)[0], np.diff(normal[2:], axis=0)[0]
+    density = np.exp(-((edges[:, None] / widths) ** 2) / 2) / math.sqrt(2 * math.pi)
+    side_ray = np.array([ray @ beams.u[0], ray @ beams.v[0]]) / hits.distance_mm[hit]
+    fall = (np.array([0.5, 0.0]) + cosine * side_ray) / math.sqrt(1 - cosine**2)
     given: list[Row] = [
         ("air kerma, mGy", "", 100, 0),
         ("primary angle", "", 30, 0),
@@ -96,6 +100,8 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
         ("cosines", "", cosines, 4),
         ("w_j at the lower", "", own[0], 5),
         ("w_j at the higher", "", own[1], 5),
+        ("l_j at the lower", "", lean[0], 5),
+        ("l_j at the higher", "", lean[1], 5),
         ("M_inc", "", incident, 5),
         ("M_back", "", scattered, 5),
     ]
@@ -116,8 +122,13 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
         ("field from the cell", "(-50 - u, 50 - u, -50 - v, 50 - v) x depth / 600", edges, 2),
         ("w_j", "between its two values, linear in the cosine", own[0] * (1 - share) + own[1] * share, 4),
         ("g_j", "[G(u_max/s_j) - G(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)], G the normal integral",
-         (normal[1] - normal[0]) * (normal[3] - normal[2]), 4),
-        ("S", "sum of w_j g_j", scatter, 4),
+         across * along, 4),
+        ("fall t of the skin", "[(sin 30, 0) + cosine x (ray . (cos 30, sin 30, 0), ray . (0, 0, 1)) / d] / sine",
+         fall, 4),
+        ("l_j", "between its two values, linear in the cosine", lean[0] * (1 - share) + lean[1] * share, 4),
+        ("k_j", "t_u [p(u_max/s_j) - p(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)] + the same for v, p the normal density",
+         fall[0] * (density[1] - density[0]) * along + fall[1] * (density[3] - density[2]) * across, 4),
+        ("S", "sum of w_j g_j + l_j k_j", scatter, 4),
         ("M", "(M_inc + S M_back) / (1 + S)", into, 4),
         ("dose to water, mGy", f"100 x {inverse:.4f} x {through:.4f} x (1 + {scatter:.4f}) x {into:.4f}",
          float(result.dosemap.hit_dose_mgy[hit]), 2),

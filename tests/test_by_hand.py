@@ -35,6 +35,11 @@ def normal(x, width):
     return 0.5 * math.erf(x / (width * math.sqrt(2)))
 
 
+def density(x, width):
+    """Normal density, of x over the width."""
+    return math.exp(-((x / width) ** 2) / 2) / math.sqrt(2 * math.pi)
+
+
 def steps():
     """Every step of the page, from what it prints as given."""
     found = {}
@@ -84,7 +89,20 @@ def steps():
         for s in printed("s_j, mm")
     ]
     found["g_j"] = shares
+    sine, across_ray = math.sqrt(1 - cosine**2), sum(r * d for r, d in zip(ray, across, strict=True))
+    fall = [(math.sin(a) + cosine * across_ray / distance) / sine, cosine * ray[2] / distance / sine]
+    found["fall t of the skin"] = fall
+    pairs = zip(printed("l_j at the lower"), printed("l_j at the higher"), strict=True)
+    leans = [one * (1 - share) + other * share for one, other in pairs]
+    found["l_j"] = leans
+    slopes = [
+        fall[0] * (density(edges[1], s) - density(edges[0], s)) * (normal(edges[3], s) - normal(edges[2], s))
+        + fall[1] * (density(edges[3], s) - density(edges[2], s)) * (normal(edges[1], s) - normal(edges[0], s))
+        for s in printed("s_j, mm")
+    ]
+    found["k_j"] = slopes
     scatter = sum(w * g for w, g in zip(weights, shares, strict=True))
+    scatter += sum(one * k for one, k in zip(leans, slopes, strict=True))
     found["S"] = [scatter]
     (inc,), (back,) = printed("M_inc"), printed("M_back")
     found["M"] = [(inc + scatter * back) / (1 + scatter)]
@@ -137,10 +155,11 @@ def test_what_the_page_prints_as_given_is_what_the_program_has(program):
     spread = backscatter.spread()
     close(spread.width_mm, printed("s_j, mm"), rtol=1e-3, because="the digits printed")
     own = backscatter.kernels(quality).weight[0, :, :, -1, :]
-    own = own[0] + own[1] / result.hits.distance_mm.mean()
+    plain, lean = own[0] + own[1] / result.hits.distance_mm.mean(), own[2]
     for which, cosine in zip(("the lower", "the higher"), printed("cosines"), strict=True):
-        row = own[round(cosine * (backscatter.COSINES - 1))]
-        close(row, printed(f"w_j at {which}"), atol=6e-6, because="5 decimals")
+        step = round(cosine * (backscatter.COSINES - 1))
+        close(plain[step], printed(f"w_j at {which}"), atol=6e-6, because="5 decimals")
+        close(lean[step], printed(f"l_j at {which}"), atol=6e-6, because="5 decimals")
     close(
         result.phantom.centroid_mm[result.hits.cell[hit]],
         printed("cell, patient frame"),

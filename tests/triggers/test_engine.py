@@ -144,7 +144,7 @@ def test_draws_of_the_true_value_win_over_the_tolerance():
     """3 of 4 draws reach 3 Gy; of a lower bound that may be twice as high all do, for the draws scale with it."""
     draws = np.array([2.0, 3.0, 3.5, 4.0])
     shown = Quantity(2.8, "Gy", tolerance=0.35, draws=draws)
-    level = site("psd = { level = 3.0, unit = \"Gy\" }")
+    level = site('psd = { level = 3.0, unit = "Gy" }')
     found = one(evaluate(level, {"psd": shown}), "site.a", "psd")
     assert (found.fired, found.probability) == (False, 0.75)
     high = dataclasses.replace(shown, value=3.2, at_most=6.4, lacks="an event")
