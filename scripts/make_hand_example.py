@@ -126,7 +126,7 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
         ("fall t of the skin", "[(sin 30, 0) + cosine x (ray . (cos 30, sin 30, 0), ray . (0, 0, 1)) / d] / sine",
          fall, 4),
         ("l_j", "between its two values, linear in the cosine", lean[0] * (1 - share) + lean[1] * share, 4),
-        ("k_j", "t_u [p(u_max/s_j) - p(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)] + the same for v, p the normal density",
+        ("k_j", "t_u [p(u_max/s_j) - p(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)] + that of v, p the density",
          fall[0] * (density[1] - density[0]) * along + fall[1] * (density[3] - density[2]) * across, 4),
         ("S", "sum of w_j g_j + l_j k_j", scatter, 4),
         ("M", "(M_inc + S M_back) / (1 + S)", into, 4),
