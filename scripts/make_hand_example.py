@@ -77,10 +77,12 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
     edges = scale * np.array([-50 - u, 50 - u, -50 - v, 50 - v])
     widths = backscatter.spread().width_mm
     normal = np.array([[0.5 * math.erf(x / (s * math.sqrt(2))) for s in widths] for x in edges])
-    across, along = np.diff(normal[:2], axis=0)[0], np.diff(normal[2:], axis=0)[0]
-    density = np.exp(-((edges[:, None] / widths) ** 2) / 2) / math.sqrt(2 * math.pi)
-    side_ray = np.array([ray @ beams.u[0], ray @ beams.v[0]]) / hits.distance_mm[hit]
-    fall = (np.array([0.5, 0.0]) + cosine * side_ray) / math.sqrt(1 - cosine**2)
+    density = np.array([[math.exp(-0.5 * (x / s) ** 2) / math.sqrt(2 * math.pi) for s in widths] for x in edges])
+    whole, slope = normal[1::2] - normal[::2], density[1::2] - density[::2]
+    out = np.array([0.0, 1.0, 0.0])
+    fall = out + cosine * ray / hits.distance_mm[hit]
+    tilt = np.array([fall @ beams.u[0], fall @ beams.v[0]])
+    tilt /= np.hypot(*tilt)
     given: list[Row] = [
         ("air kerma, mGy", "", 100, 0),
         ("primary angle", "", 30, 0),
@@ -120,15 +122,14 @@ def tables(result: Result, hit: int) -> tuple[list[Row], list[Row]]:
          table.phi_of(support.returned, np.zeros(1, int), np.array([cosine]), np.array([side])), 4),
         ("T", "exp[(X ln T0 + h X (X - 1)) (1 - phi)], X = 1 / cosine", through, 4),
         ("field from the cell", "(-50 - u, 50 - u, -50 - v, 50 - v) x depth / 600", edges, 2),
+        ("falls away", "t, unit vector along u and v of n + cosine x ray / d, n = (0, 1, 0) the normal", tilt, 4),
         ("w_j", "between its two values, linear in the cosine", own[0] * (1 - share) + own[1] * share, 4),
-        ("g_j", "[G(u_max/s_j) - G(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)], G the normal integral",
-         across * along, 4),
-        ("fall t of the skin", "[(sin 30, 0) + cosine x (ray . (cos 30, sin 30, 0), ray . (0, 0, 1)) / d] / sine",
-         fall, 4),
-        ("l_j", "between its two values, linear in the cosine", lean[0] * (1 - share) + lean[1] * share, 4),
-        ("k_j", "t_u [p(u_max/s_j) - p(u_min/s_j)] [G(v_max/s_j) - G(v_min/s_j)] + that of v, p the density",
-         fall[0] * (density[1] - density[0]) * along + fall[1] * (density[3] - density[2]) * across, 4),
-        ("S", "sum of w_j g_j + l_j k_j", scatter, 4),
+        ("l_j", "the same", lean[0] * (1 - share) + lean[1] * share, 4),
+        ("G_u", "G(u_max/s_j) - G(u_min/s_j), G the normal integral", whole[0], 4),
+        ("G_v", "the same along v", whole[1], 4),
+        ("g_u", "g(u_max/s_j) - g(u_min/s_j), g the normal density", slope[0], 4),
+        ("g_v", "the same along v", slope[1], 4),
+        ("S", "sum of w_j G_u G_v + l_j (t_u g_u G_v + t_v G_u g_v)", scatter, 4),
         ("M", "(M_inc + S M_back) / (1 + S)", into, 4),
         ("dose to water, mGy", f"100 x {inverse:.4f} x {through:.4f} x (1 + {scatter:.4f}) x {into:.4f}",
          float(result.dosemap.hit_dose_mgy[hit]), 2),

@@ -101,7 +101,7 @@ def run(
     profile: Annotated[str | None, typer.Option(help="machine profile: a shipped name or a TOML file")] = None,
     calibrations: Records = None,
     corrections: Annotated[
-        str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,calibration")
+        str | None, typer.Option(help="all (default), none, or a list of backscatter,medium,table,heel,calibration")
     ] = None,
     medium: Annotated[str | None, typer.Option(help="dose medium: water (default), soft-tissue, skin")] = None,
     triggers: Annotated[

@@ -12,8 +12,8 @@ from pydantic_core import PydanticCustomError
 from skindose.errors import SettingsError
 
 Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"]
-Correction = Literal["backscatter", "medium", "table", "calibration"]
-CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "calibration")
+Correction = Literal["backscatter", "medium", "table", "heel", "calibration"]
+CORRECTIONS: tuple[Correction, ...] = ("backscatter", "medium", "table", "heel", "calibration")
 Medium = Literal["water", "soft-tissue", "skin"]
 Pose = Literal["arms-down", "arms-up", "left-arm-up", "right-arm-up"]
 # One text, or several in a list; on the command line the option is repeated.

@@ -30,3 +30,14 @@ def rdsr_folder():
 def reference_folder():
     """Folder of the published tables; tests that use it carry @pytest.mark.shared."""
     return SHARED / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_draws():
+    """8 placements instead of 64 for what is about something else; tests/uncertainty has them all, so has the CLI's."""
+    from skindose.uncertainty import sample
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample, "PLACEMENTS", 8)
+        patch.setattr(sample, "DRAWS", 200)
+        yield

@@ -30,84 +30,86 @@ def printed(name):
     return [float(text) for text in re.findall(NUMBER, line.split("|")[-2].split("=")[-1])]
 
 
-def normal(x, width):
-    """Normal integral of a Gaussian of this width, from the middle."""
-    return 0.5 * math.erf(x / (width * math.sqrt(2)))
+def integral(x):
+    """The normal integral from the middle."""
+    return 0.5 * math.erf(x / math.sqrt(2))
 
 
-def density(x, width):
-    """Normal density, of x over the width."""
-    return math.exp(-((x / width) ** 2) / 2) / math.sqrt(2 * math.pi)
+def density(x):
+    """The normal density."""
+    return math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
-def steps():
-    """Every step of the page, from what it prints as given."""
-    found = {}
-    (kerma,), (lao,) = printed("air kerma, mGy"), printed("primary angle")
-    (ref,), (iso,) = printed("reference point, mm"), printed("isocentre, mm")
+def along(vector, axis):
+    return sum(a * b for a, b in zip(vector, axis, strict=True))
+
+
+def geometry():
+    """Focal spot, ray, place in the field and incidence; axis and u axis of the stand at LAO."""
+    (lao,), (ref,), (iso,) = printed("primary angle"), printed("reference point, mm"), printed("isocentre, mm")
     centre, cell = printed("isocentre, patient frame"), printed("cell, patient frame")
-    half = printed("field, mm")[0] / 2
     a = math.radians(lao)
     axis, across = (math.sin(a), -math.cos(a), 0.0), (math.cos(a), math.sin(a), 0.0)
     source = [c - iso * d for c, d in zip(centre, axis, strict=True)]
     ray = [c - s for c, s in zip(cell, source, strict=True)]
-    distance = math.sqrt(sum(r * r for r in ray))
-    depth = sum(r * d for r, d in zip(ray, axis, strict=True))
-    u, v = (sum(r * d for r, d in zip(ray, across, strict=True)) * ref / depth, ray[2] * ref / depth)
-    found |= {
+    distance, depth = math.sqrt(along(ray, ray)), along(ray, axis)
+    cosine = -ray[1] / distance
+    u, v, scale = along(ray, across) * ref / depth, ray[2] * ref / depth, depth / ref
+    half = printed("field, mm")[0] / 2
+    fall = [n + cosine * r / distance for n, r in zip((0.0, 1.0, 0.0), ray, strict=True)]
+    t_u, t_v = along(fall, across), fall[2]
+    return {
         "focal spot": source,
         "ray": ray,
         "distance d": [distance],
         "depth along the axis": [depth],
         "u, v": [u, v],
+        "inverse square": [(ref / distance) ** 2],
+        "incidence": [cosine, math.degrees(math.acos(cosine))],
+        "side at the skin": [2 * half * scale],
+        "field from the cell": [(-half - u) * scale, (half - u) * scale, (-half - v) * scale, (half - v) * scale],
+        "falls away": [t_u / math.hypot(t_u, t_v), t_v / math.hypot(t_u, t_v)],
     }
-    found["inverse square"] = [(ref / distance) ** 2]
-    cosine = -ray[1] / distance
-    angle = math.degrees(math.acos(cosine))
-    found["incidence"] = [cosine, angle]
-    scale = depth / ref
-    side = 2 * half * scale
+
+
+def support(found):
+    """Transmission of table and pad."""
+    (side,), (cosine, angle) = found["side at the skin"], found["incidence"]
     (near, far), (flat, steep) = printed("phi, sides, mm"), printed("phi, angles")
-    up = math.log(side / near) / math.log(far / near)
-    right = (angle - flat) / (steep - flat)
+    up, right = math.log(side / near) / math.log(far / near), (angle - flat) / (steep - flat)
     (a00, a01), (a10, a11) = (printed(f"phi at {which} side") for which in ("the smaller", "the larger"))
     phi = (a00 * (1 - right) + a01 * right) * (1 - up) + (a10 * (1 - right) + a11 * right) * up
-    found["side at the skin"] = [side]
-    found["phi"] = [phi]
     times = 1 / cosine
     loss = times * math.log(printed("T0")[0]) + printed("h")[0] * times * (times - 1)
-    found["T"] = [math.exp(loss * (1 - phi))]
-    edges = [(-half - u) * scale, (half - u) * scale, (-half - v) * scale, (half - v) * scale]
-    found["field from the cell"] = edges
+    return {"phi": [phi], "T": [math.exp(loss * (1 - phi))]}
+
+
+def scattered(found):
+    """What the field scatters to the cell."""
+    edges, (t_u, t_v) = found["field from the cell"], found["falls away"]
     low, high = printed("cosines")
-    share = (cosine - low) / (high - low)
-    pairs = zip(printed("w_j at the lower"), printed("w_j at the higher"), strict=True)
-    weights = [one * (1 - share) + other * share for one, other in pairs]
-    found["w_j"] = weights
-    shares = [
-        (normal(edges[1], s) - normal(edges[0], s)) * (normal(edges[3], s) - normal(edges[2], s))
-        for s in printed("s_j, mm")
-    ]
-    found["g_j"] = shares
-    sine, across_ray = math.sqrt(1 - cosine**2), sum(r * d for r, d in zip(ray, across, strict=True))
-    fall = [(math.sin(a) + cosine * across_ray / distance) / sine, cosine * ray[2] / distance / sine]
-    found["fall t of the skin"] = fall
-    pairs = zip(printed("l_j at the lower"), printed("l_j at the higher"), strict=True)
-    leans = [one * (1 - share) + other * share for one, other in pairs]
-    found["l_j"] = leans
-    slopes = [
-        fall[0] * (density(edges[1], s) - density(edges[0], s)) * (normal(edges[3], s) - normal(edges[2], s))
-        + fall[1] * (density(edges[3], s) - density(edges[2], s)) * (normal(edges[1], s) - normal(edges[0], s))
-        for s in printed("s_j, mm")
-    ]
-    found["k_j"] = slopes
-    scatter = sum(w * g for w, g in zip(weights, shares, strict=True))
-    scatter += sum(one * k for one, k in zip(leans, slopes, strict=True))
-    found["S"] = [scatter]
-    (inc,), (back,) = printed("M_inc"), printed("M_back")
-    found["M"] = [(inc + scatter * back) / (1 + scatter)]
-    found["dose to water, mGy"] = [kerma * found["inverse square"][0] * found["T"][0] * (1 + scatter) * found["M"][0]]
-    return found
+    share = (found["incidence"][0] - low) / (high - low)
+    made = {}
+    for name in ("w_j", "l_j"):
+        pairs = zip(printed(f"{name} at the lower"), printed(f"{name} at the higher"), strict=True)
+        made[name] = [one * (1 - share) + other * share for one, other in pairs]
+    widths = printed("s_j, mm")
+    for name, kind in (("G", integral), ("g", density)):
+        made[f"{name}_u"] = [kind(edges[1] / s) - kind(edges[0] / s) for s in widths]
+        made[f"{name}_v"] = [kind(edges[3] / s) - kind(edges[2] / s) for s in widths]
+    columns = zip(*(made[name] for name in ("w_j", "l_j", "G_u", "G_v", "g_u", "g_v")), strict=True)
+    return made | {"S": [sum(w * a * b + n * (t_u * c * b + t_v * a * d) for w, n, a, b, c, d in columns)]}
+
+
+def steps():
+    """Every step of the page, from what it prints as given."""
+    found = geometry()
+    found |= support(found)
+    found |= scattered(found)
+    (scatter,), (inc,), (back,) = found["S"], printed("M_inc"), printed("M_back")
+    medium_ratio = (inc + scatter * back) / (1 + scatter)
+    product = printed("air kerma, mGy")[0] * found["inverse square"][0] * found["T"][0]
+    return found | {"M": [medium_ratio], "dose to water, mGy": [product * (1 + scatter) * medium_ratio]}
 
 
 STEPS = steps()
@@ -155,11 +157,11 @@ def test_what_the_page_prints_as_given_is_what_the_program_has(program):
     spread = backscatter.spread()
     close(spread.width_mm, printed("s_j, mm"), rtol=1e-3, because="the digits printed")
     own = backscatter.kernels(quality).weight[0, :, :, -1, :]
-    plain, lean = own[0] + own[1] / result.hits.distance_mm.mean(), own[2]
+    weights = {"w_j": own[0] + own[1] / result.hits.distance_mm.mean(), "l_j": own[2]}
     for which, cosine in zip(("the lower", "the higher"), printed("cosines"), strict=True):
-        step = round(cosine * (backscatter.COSINES - 1))
-        close(plain[step], printed(f"w_j at {which}"), atol=6e-6, because="5 decimals")
-        close(lean[step], printed(f"l_j at {which}"), atol=6e-6, because="5 decimals")
+        for name, values in weights.items():
+            row = values[round(cosine * (backscatter.COSINES - 1))]
+            close(row, printed(f"{name} at {which}"), atol=6e-6, because="5 decimals")
     close(
         result.phantom.centroid_mm[result.hits.cell[hit]],
         printed("cell, patient frame"),

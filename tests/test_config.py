@@ -15,7 +15,7 @@ WRONG = {  # a line of TOML -> words of the message
     "phantom = 3": ("phantom: 3 is no text in quotes",),
     "offset_mm = [1, 2]": ("offset_mm: something is missing",),
     "offset_mm = 3": ("offset_mm: 3 is no list in brackets",),
-    'corrections = ["magic"]': ("'magic' is not one of 'backscatter', 'medium', 'table', 'calibration'",),
+    'corrections = ["magic"]': ("'magic' is not one of 'backscatter', 'medium', 'table', 'heel', 'calibration'",),
     "seed = 1.5": ("seed: 1.5 is no whole number",),
     "a = [": ("not TOML",),
 }

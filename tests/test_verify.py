@@ -36,6 +36,7 @@ def test_a_plane_under_one_beam_agrees_at_the_peak(found):
     assert sd < 0.03 * truth
     assert found.photons == 640_000
     assert found.lost == 0
+    assert "% only" in found.notes[-1]  # a precision of 0 was wanted
 
 
 def test_patches_cover_the_skin_each_about_1_cm2(found):
@@ -50,7 +51,7 @@ def test_patches_cover_the_skin_each_about_1_cm2(found):
 
 
 def test_the_judged_patches_lie_above_half_the_peak(found):
-    most = np.maximum(found.fast_mgy, found.truth_mgy)
+    most = np.maximum(found.fast_mgy, found.truth_mgy - 2.0 * found.uncertainty_mgy)
     assert np.array_equal(found.high, most > found.peak.skin_dose_mgy / 2)
     assert 50.0 < found.to_dict()["above_half_peak"]["area_cm2"] < 400.0
 

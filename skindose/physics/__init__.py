@@ -62,7 +62,7 @@ def factors(
         medium=into,
         transmission=through,
         calibration=known.factor[beams.event][hits.beam()] if calibrated else np.ones(count),
-        heel=_heel(events, beams, hits, found.quality),
+        heel=_heel(events, beams, hits, found.quality) if "heel" in settings.corrections else None,
         assumptions=_assumptions(events, settings, known, used),
         warnings=found.warnings,
     )
@@ -137,11 +137,12 @@ def _assumptions(events: Events, settings: Settings, known: Calibrations, used: 
         notes += backscatter.ASSUMPTIONS
     if "table" in chosen:
         notes += table.assumption(events.machine, known, used)
-    if events.machine.anode_direction:
+    with_heel = ("heel",) if events.machine.anode_direction else ()
+    if with_heel and "heel" in chosen:
         notes.append("Heel effect: computed for the profile's anode, by self-absorption in the target; 1 on the axis.")
     if "calibration" in chosen:
         notes.append(calibration.assumption(known, used))
-    left_out = [name for name in ("backscatter", "medium", "table", "calibration") if name not in chosen]
+    left_out = [name for name in ("backscatter", "medium", "table", *with_heel, "calibration") if name not in chosen]
     if left_out:
         notes.append(f"Corrections left out (factor 1): {', '.join(left_out)}.")
     return tuple(notes)

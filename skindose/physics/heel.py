@@ -75,7 +75,7 @@ def relative_sd(events: Events, beams: Beams) -> FloatArray:
     table = curves(of_events(events, used).quality, angle)
     sides = beams.field_mm / beams.reference_distance_mm[:, None]
     longer = np.where((sides[:, 1] - sides[:, 0] > sides[:, 3] - sides[:, 2])[:, None], sides[:, :2], sides[:, 2:])
-    place = longer[:, :1] + (longer[:, 1:] - longer[:, :1]) * np.linspace(0.0, 1.0, 33)
+    place = longer[:, :1] + (longer[:, 1:] - longer[:, :1]) * (np.arange(32) + 0.5) / 32
     for sign in (1.0, -1.0):
         off = at(table, beams.event[:, None], sign * place, angle) - 1.0
         np.maximum.at(worst, beams.event, np.sqrt((off**2).mean(axis=1)))

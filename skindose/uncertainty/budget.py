@@ -101,6 +101,7 @@ def budget(scene: Scene, calibrations: Any) -> Budget:
         *([_alike("backscatter", BACKSCATTER, everywhere)] if "backscatter" in chosen else []),
         *([_alike("dose medium", MEDIUM, everywhere)] if "medium" in chosen else []),
         *(_table(scene, calibrations) if "table" in chosen else ()),
+        *(_heel(scene) if "heel" in chosen else ()),
         *_reckoned(events),
         *_spectrum(scene),
     ]
@@ -129,6 +130,15 @@ def _table(scene: Scene, calibrations: Any) -> list[Source]:
     basis = "this site's measurement" if measured else "this machine's was not measured"
     words = f"{_percent(used.min(), used.max())} of the transmission: {basis}; none for rays that miss the table"
     return [Source("table and pad", words, relative / -typical, by_table=True)]
+
+
+def _heel(scene: Scene) -> list[Source]:
+    """The heel effect where it is not applied: its root mean square over each field, one sign for each plane's tube."""
+    from skindose.physics import heel
+
+    size = heel.relative_sd(scene.events, scene.beams)
+    words = "its size over the field; on which side the anode lies is not known"
+    return [Source("heel effect", words, size * own) for own in _planes(scene.events)]
 
 
 def _percent(low: float, high: float | None = None) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +20,10 @@ _FEW = 12  # draws of what stands in for missing geometry by itself
 _RARE = 0.01  # regions less probable than this are not named
 
 
-def with_uncertainty(result: Result, **physics: Any) -> Result:
-    """A mapped result with its peak's uncertainty and interval, and the uncertainty of each cell's dose.
-
-    physics   what `physics.factors` takes beside the calibrations
-    """
+def with_uncertainty(result: Result) -> Result:
+    """A mapped result with its peak's uncertainty and interval, and the uncertainty of each cell's dose."""
     dosemap = result.dosemap
-    found = None if dosemap is None or dosemap.peak is None else sample(result, dosemap.peak, physics)
+    found = None if dosemap is None or dosemap.peak is None else sample(result, dosemap.peak)
     if found is None or dosemap is None or dosemap.peak is None:
         return result
     low, high = found.uncertainty.interval
@@ -49,12 +45,12 @@ def up_to_mgy(result: Result, most_mgy: float) -> tuple[float, float] | None:
     return result.peak_interval_mgy[0], most_mgy * found.interval[1]
 
 
-def sample(result: Result, peak: Peak, physics: Mapping[str, Any]) -> Sampled | None:
+def sample(result: Result, peak: Peak) -> Sampled | None:
     """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body."""
     beams, placement, body, seed = result.beams, result.placement, result.phantom, result.settings.seed
     if beams is None or placement is None:
         return None
-    known = {**physics, "calibrations": result.calibrations}
+    known = {"calibrations": result.calibrations, "body": body}
     shown = scene(result.events, beams, body, result.settings, known)
     own = budget(shown, result.calibrations)
     moves = shift.draw(placement, result.events, PLACEMENTS, seed)

@@ -60,6 +60,10 @@ def test_the_anode_s_side_is_the_weaker_one(direction, u, v):
     plain = hit_dose_mgy(beams, hits, replace(made, heel=None))
     close(dose / plain, made.heel, rtol=1e-12, because="it multiplies")
     assert any("Heel effect" in text for text in made.assumptions)
+    others = tuple(name for name in Settings().corrections if name != "heel")
+    off = factors(events, beams, hits, Settings(corrections=others))
+    assert off.heel is None
+    assert any("left out (factor 1): heel" in text for text in off.assumptions)
 
 
 def test_off_by_default():
@@ -76,6 +80,6 @@ def test_its_size_where_it_is_off():
     assert hard < 0.6 * large
     offset = np.linspace(-1, 1, 2001) * 100.0 / 600.0
     exact = np.sqrt(np.mean((off_axis(80.0, 11.0, 0.0, np.degrees(np.arctan(offset))) - 1) ** 2))
-    close(large, exact, rtol=0.05, because="33 places over the field")
+    close(large, exact, rtol=0.05, because="32 places over the field")
     known = scene.events(80.0, [0.0, 0.0, 0.9], anode_direction="v+")
     np.testing.assert_array_equal(heel.relative_sd(known, beams), 0.0)

@@ -188,6 +188,7 @@ def test_the_display_alone_gives_the_interval_in_closed_form(result, parts):
 
 def test_the_shares_add_up_and_the_same_seed_gives_the_same(result):
     found = result.uncertainty
+    assert len(found.ratio) == 64_000
     close(sum(one.share for one in found.shares), 1.0, rtol=1e-12, because="shares of their sum")
     again = computed(SHOTS).uncertainty
     assert np.array_equal(again.ratio, found.ratio)
@@ -201,7 +202,7 @@ def test_only_rays_through_the_table_have_its_uncertainty():
         {one.source: one.standard for one in computed([replace(SHOTS[0], primary=angle)]).uncertainty.shares}
         for angle in (0.0, 90.0)
     ]
-    close(by_source[0]["table and pad"], 0.10, rtol=0.02, because="10 % at the mean of its rays")
+    assert 0.09 < by_source[0]["table and pad"] < 0.121  # 12 %, but for draws that would make T more than 1
     assert by_source[1].get("table and pad", 0.0) < 0.002
     assert "table and pad" not in {
         one.source for one in computed([replace(SHOTS[0], primary=180.0)]).uncertainty.shares
@@ -210,7 +211,12 @@ def test_only_rays_through_the_table_have_its_uncertainty():
 
 def test_a_correction_left_out_leaves_its_uncertainty_out():
     bare = computed(SHOTS, OVAL.model_copy(update={"corrections": ()})).uncertainty
-    assert {one.source for one in bare.shares} <= {"air kerma display", "placement", "geometry not in the file"}
+    assert {one.source for one in bare.shares} <= {
+        "air kerma display",
+        "heel effect",
+        "placement",
+        "geometry not in the file",
+    }
 
 
 def test_cells_that_a_beam_may_have_met_are_uncertain_too(result):
