@@ -139,11 +139,13 @@ def strips(field_mm: FloatArray, circular: BoolArray) -> tuple[IntArray, FloatAr
 def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | None = None) -> FloatArray:
     """Scattered over primary air kerma of every hit.
 
+    hits       where they do not tell the thickness, as thick as nothing but the body's own edges say
     body       whose cells were hit; None: flat, endless, across every ray
     returns    (hits,) at least 0
     """
     out = np.empty(len(hits.cell))
-    columns = np.stack([hits.distance_mm, hits.u_mm, hits.v_mm])
+    thick = np.full(len(out), spread().thickness_mm[-1]) if hits.thickness_mm is None else hits.thickness_mm
+    columns = np.stack([hits.distance_mm, hits.u_mm, hits.v_mm, thick])
     packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
     start, rectangles = strips(beams.field_mm, beams.circular)
     normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)

@@ -150,7 +150,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      (2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2
-    hits           (3, hits) distance, u, v
+    hits           (4, hits) distance, u, v, thickness of the body, of which the mean over what is lit counts
     primary        (hits,) lit by the primary beam
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
@@ -170,10 +170,12 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
             continue
         beam = beams[b]
         reference = beam[0]
-        distance = 0.0
+        distance, thickness, count = 0.0, 0.0, 0
         for hit in range(first, last):
             distance += hits[0, hit] / (last - first)
-        deepest = layers - 1.0
+            thickness += hits[3, hit] * primary[hit]
+            count += primary[hit]
+        deepest = _layer(thickness / count, body, layers) if count else layers - 1.0
         for k in range(4):
             lit[1, k] = beam[1 + k]
         if not flat:
