@@ -13,12 +13,14 @@ pencil beams on water (scripts/make_scatter_kernels.py).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skindose.model import Beams, BoolArray, FloatArray, Hits, IntArray, Phantom
 from skindose.physics import jit
@@ -62,10 +64,13 @@ def spread() -> Spread:
 
 
 @cache
-def integrals() -> FloatArray:
-    """The normal integrals of the table's widths, see `jit.normal_integrals`."""
-    found: FloatArray = jit.normal_integrals(spread().width_mm)
-    return found
+def integrals() -> NDArray[np.float32]:
+    """(2, places, widths) normal integral from the middle and density, of the table's widths, for `jit.scatter`."""
+    places = jit.REACH_MM * (np.arange(jit.PLACES + 1) / jit.PLACES) ** 2
+    x = places[:, None] / spread().width_mm
+    whole = [0.5 * math.erf(value) for value in (x / math.sqrt(2.0)).ravel().tolist()]
+    density = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
+    return np.array([np.reshape(whole, x.shape), density], dtype=np.float32)
 
 
 def equivalent_side_mm(field_mm: FloatArray, circular: BoolArray) -> FloatArray:

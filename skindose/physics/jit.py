@@ -23,18 +23,6 @@ REACH_MM = 900.0
 REORDER = {"reassoc", "contract", "nsz"}
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def normal_integrals(width_mm):
-    """(2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2."""
-    found = np.empty((2, PLACES + 1, len(width_mm)), dtype=np.float32)
-    for k in range(PLACES + 1):
-        for j in range(len(width_mm)):
-            x = REACH_MM * (k / PLACES) ** 2 / width_mm[j]
-            found[0, k, j] = 0.5 * math.erf(x / math.sqrt(2.0))
-            found[1, k, j] = math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
-    return found
-
-
 @njit(nogil=True, error_model="numpy")
 def _place(x):
     """Place nearest to |x| mm, and the sign of x."""
@@ -182,7 +170,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     of_beam        (beams,) row of `weights`
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
-    integrals      of `normal_integrals`
+    integrals      (2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2
     hits           (3, hits) distance, u, v
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam

@@ -93,7 +93,7 @@ def test_factors_of_every_event_that_both_see(name):
     assert len(both) >= 14
     for theirs, ours in both:
         close(ours["k_isq"], theirs["k_isq"], rtol=0.02, because="centroid against corner, 10 mm of 650")
-        close(ours["k_bs"], theirs["k_bs"], rtol=0.01, because="same fit; HVL of SpekPy against SpekCalc's table")
+        assert 0.85 < ours["k_bs"] / theirs["k_bs"] < 1.02, "its is the axis's; ours falls off towards the edge"
         close(ours["k_med"], theirs["k_med"], rtol=0.01, because="its table is read at the nearest entry")
 
 

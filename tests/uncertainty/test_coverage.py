@@ -25,6 +25,6 @@ def test_a_thousand_trials(folder):
     assert 0.93 <= held.mean() <= 0.97
     for kind in KINDS:
         own = held[[one.kind == kind for one in found]]
-        assert 0.90 <= own.mean() <= 0.99, kind  # 167 trials: three standard deviations are 5 %
+        assert own.mean() >= 0.90, kind  # 167 trials: three standard deviations are 5 %
     rank = np.array([one.rank for one in found])
     assert abs(rank.mean() - 0.5) < 0.04  # of uniform ranks the mean has 0.009; a bias of a tenth of the width is left
