@@ -15,6 +15,7 @@ from skindose.montecarlo import Scene as MonteCarlo
 from skindose.phantom import shapes
 from skindose.physics import backscatter, factors, medium
 from skindose.physics.quality import quality, tables
+from skindose.uncertainty.recast import some
 from tests import scenes
 from tests.close import close
 from tests.physics import scene
@@ -299,6 +300,27 @@ def test_a_hand_against_monte_carlo(thick_mm):
     events = scene.events(80.0, 0.2, support=(), has_table=False)
     thick = factors(events, beams, replace(hits, thickness_mm=None), Settings(), body=body)
     assert thick.scatter.max() > 1.1 * made.scatter.max(), "a thick body scatters more"
+
+
+def test_a_beam_beside_the_body_scatters_nothing():
+    """The halo's cells lie within reach of the field, but no photon of it enters the body."""
+    body = scenes.phantom(*scenes.plate(300.0, 0.0, cells=30, facing=1.0))
+    beams = replace(scene.beams(1, layers=()), source_mm=np.array([[220.0, 600.0, 0.0]]))
+    hits = kernel.cast(beams, body, halo_mm=100.0)
+    assert len(hits.cell) > 100
+    assert not hits.primary.any()
+    assert backscatter.scatter(WATER_80, beams, hits, body).max() == 0.0
+
+
+def test_some_of_the_hits_scatter_as_among_all_of_them():
+    body = scenes.phantom(*shapes.cylinder(60.0, 60.0, 400.0))
+    beams = replace(scene.beams(1, 200.0, layers=()), source_mm=np.array([[0.0, 600.0, -200.0]]))
+    hits = kernel.cast(beams, body)
+    rows = np.zeros(len(hits.cell), dtype=bool)
+    rows[50:70] = True
+    whole = backscatter.lit(beams, hits, body)
+    found = backscatter.scatter(WATER_80, beams, some(hits, rows), whole)
+    assert np.array_equal(found, backscatter.scatter(WATER_80, beams, hits, body)[rows])
 
 
 @pytest.mark.slow
