@@ -115,7 +115,7 @@ def half_value_layers(records: tuple[calibration.Loaded, ...], events: Events) -
     from skindose.physics import beam
 
     columns = (events.kvp_kv, events.filter_al_mm, events.filter_cu_mm, *events.filter_other_mm.values())
-    known = np.isfinite(columns).all(axis=0)
+    known: BoolArray = np.logical_and.reduce([np.isfinite(column) for column in columns])
     return np.where(known, beam.of_events(events, known).quality.hvl_mmal, np.nan)
 
 
