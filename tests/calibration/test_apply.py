@@ -151,6 +151,12 @@ def test_an_unsigned_record_of_another_machine_is_no_news(tmp_path):
     assert "lab-1" not in " ".join(result.warnings)
 
 
+def test_an_event_without_dose_and_beam_has_no_half_value_layer(tmp_path):
+    silent = {"air_kerma_rp_mgy": None, "kap_gycm2": None, "kvp_kv": None, "filters_mm": ()}
+    found = computed(put(tmp_path, air_kerma(BY_HVL)), {}, silent).calibrations.factor
+    np.testing.assert_array_equal(found, [1.3, 1.0])
+
+
 def test_a_correction_that_is_switched_off_uses_no_record(tmp_path):
     result = computed(put(tmp_path, air_kerma(), transmission()), corrections=("table",))
     assert result.calibrations.record == ("",)
