@@ -109,12 +109,14 @@ def calibrations(procedure: Procedure, events: Events, settings: Settings) -> Ca
 
 
 def half_value_layers(records: tuple[calibration.Loaded, ...], events: Events) -> FloatArray | None:
-    """(events,) mm Al, where a record asks for it."""
+    """(events,) mm Al, where a record asks for it; NaN for events without a beam quality, which are not mapped."""
     if not calibration.needs_hvl(records):
         return None
     from skindose.physics import beam
 
-    return beam.of_events(events, np.ones(len(events), dtype=np.bool_)).quality.hvl_mmal
+    columns = (events.kvp_kv, events.filter_al_mm, events.filter_cu_mm, *events.filter_other_mm.values())
+    known = np.asarray(np.isfinite(np.stack(columns)).all(axis=0), dtype=np.bool_)
+    return np.where(known, beam.of_events(events, known).quality.hvl_mmal, np.nan)
 
 
 def _as_the_user_has_them(procedure: Procedure, settings: Settings) -> tuple[Events, tuple[Change, ...]]:

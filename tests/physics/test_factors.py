@@ -234,3 +234,12 @@ def test_the_file_s_other_filters_and_the_tube_s_own_harden_the_beam():
     double = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 4.0})
     ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (both, double)]
     close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")
+
+
+@pytest.mark.parametrize(("name", "column"), [("Cu", "filter_cu_mm"), ("Al", "filter_al_mm")])
+def test_the_tube_s_own_copper_or_aluminium_comes_on_top_of_the_event_s(name, column):
+    hits, plain = scene.hits(1, 1, [FULL]), scene.events(80.0, 0.2, 1.0)
+    own = replace(plain, machine=replace(plain.machine, inherent_filters_mm={name: 0.1}))
+    added = replace(plain, **{column: getattr(plain, column) + 0.1})
+    ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (own, added)]
+    close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")
