@@ -177,5 +177,5 @@ def _packed(beams: Beams) -> FloatArray:
     return np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
 
 
-def _columns(hits: Hits) -> FloatArray:
-    return np.stack([hits.distance_mm, hits.u_mm, hits.v_mm])
+def _columns(hits: Hits) -> tuple[FloatArray, ...]:
+    return tuple(np.ascontiguousarray(column) for column in (hits.distance_mm, hits.u_mm, hits.v_mm))
