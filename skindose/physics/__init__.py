@@ -44,7 +44,7 @@ def factors(
     raises         SettingsError for a support material or a measured transmission that is not there
     """
     known = uncalibrated(len(events)) if calibrations is None else calibrations
-    used = np.zeros(len(events), dtype=bool)
+    used = events.mapped.copy()  # not those of `beams` alone, which may be a block of the procedure's
     used[beams.event] = True
     found = beam.of_events(events, used)
     parts = _Parts.of(events, beams, found.quality, settings, known)

@@ -180,8 +180,8 @@ def _packed(beams: Beams) -> FloatArray:
     return np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
 
 
-def _columns(hits: Hits) -> FloatArray:
+def _columns(hits: Hits) -> tuple[FloatArray, ...]:
     thick = hits.thickness_mm
     if thick is None:
         thick = np.full(len(hits.cell), spread().thickness_mm[-1])
-    return np.stack([hits.distance_mm, hits.u_mm, hits.v_mm, thick])
+    return tuple(np.ascontiguousarray(column) for column in (hits.distance_mm, hits.u_mm, hits.v_mm, thick))

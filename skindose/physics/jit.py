@@ -74,11 +74,11 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
         if primary[hit]:
             at = cell[hit]
             x, y, z = x + normal[at, 0], y + normal[at, 1], z + normal[at, 2]
-            u, v = hits[1, hit], hits[2, hit]
+            u, v = hits[1][hit], hits[2][hit]
             u_min, u_max = min(u_min, u), max(u_max, u)
             v_min, v_max = min(v_min, v), max(v_max, v)
-            distance += hits[0, hit]
-            thickness += hits[3, hit]
+            distance += hits[0][hit]
+            thickness += hits[3][hit]
             count += 1
     length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
     for k in range(3):
@@ -97,7 +97,7 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
 def lit(starts, beams, hits, primary, cell, normal, margin, out):
     """What of the body each beam lights; arguments as of `scatter`.
 
-    hits     (4, hits) distance, u, v, thickness of the body behind the cell
+    hits     four of (hits,): distance, u, v, thickness of the body behind the cell
     margin   mm at the reference plane
     out      (beams, 4, 4) gets: mean outward normal of what is lit, along the field's u, v and the axis, and its mean
              distance, 0 where nothing is; edges of what is lit within the field; which of them (1) are the body's own:
@@ -111,8 +111,8 @@ def lit(starts, beams, hits, primary, cell, normal, margin, out):
             continue
         out[b] = 0.0
         for hit in range(first, last):
-            out[b, 0, 3] += hits[0, hit] / (last - first)
-            out[b, 3] += hits[3, hit] / (last - first)
+            out[b, 0, 3] += hits[0][hit] / (last - first)
+            out[b, 3] += hits[3][hit] / (last - first)
         for k in range(4):
             out[b, 1, k] = beams[b, 1 + k]
 
@@ -176,7 +176,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      (2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2
-    hits           (3 or more, hits) distance, u, v
+    hits           three or more of (hits,): distance, u, v
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
     whole          (beams, 4, 4) of `lit`, from all hits of the beams; a beam that lights nothing scatters nothing
@@ -205,10 +205,10 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
         of_left, of_right = 1.0 - (1.0 - curved) * lit[2, 0], 1.0 - (1.0 - curved) * lit[2, 1]
         of_lower, of_upper = 1.0 - (1.0 - curved) * lit[2, 2], 1.0 - (1.0 - curved) * lit[2, 3]
         for hit in range(first, last):
-            u, v = hits[1, hit], hits[2, hit]
+            u, v = hits[1][hit], hits[2][hit]
             per_length = 1.0 / math.sqrt(reference * reference + u * u + v * v)
             # Everything happens in the plane across the axis at the cell: the field grows with the distance to it.
-            scale = hits[0, hit] * per_length
+            scale = hits[0][hit] * per_length
             cosine, tilt = 1.0, (0.0, 0.0)
             if not flat:
                 at = cell[hit]
