@@ -191,7 +191,8 @@ def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
 def _shipped(curve: str, machine: Machine | None = None) -> Curve:
     """A curve of the product, taken with the pad that the profile describes."""
     if curve not in curves():
-        raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(curves())}.")
+        known = f"Known: {', '.join(curves())}."
+        raise SettingsError(f"there is no measured transmission {curve!r}", "profile", known)
     name = f"{_PREFIX}{curve}.csv"
     header = data.read_bytes(name).decode("utf-8").split("\n", 1)[0].split(",")
     copper = np.array([float(column.removeprefix("cu")) for column in header[1:]])
