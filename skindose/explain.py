@@ -125,7 +125,7 @@ def _blocks(result: Result) -> Iterator[tuple[Beams, Hits]]:
     halo_mm = HALO_MM if "backscatter" in result.settings.corrections else 0.0
     for first in range(0, len(result.beams), size):
         block = geometry.only(result.beams, slice(first, first + size))
-        yield block, kernel.cast(block, result.phantom, halo_mm=halo_mm)
+        yield block, kernel.cast(block, result.phantom, halo_mm=halo_mm, thickness=halo_mm > 0)
 
 
 def _variants(settings: Settings) -> dict[str, Settings]:
@@ -163,7 +163,8 @@ def _place(result: Result, cell: int | None, at_mm: tuple[float, float, float] |
 def _only(hits: Hits, factors: Factors, chosen: Any) -> tuple[Hits, Factors]:
     """Some of the hits with their factors."""
     count = np.bincount(hits.beam()[chosen], minlength=len(hits.beam_start) - 1)
-    own = {name: value[chosen] for name, value in vars(hits).items() if name != "beam_start"}
+    columns = {name: value for name, value in vars(hits).items() if name != "beam_start" and value is not None}
+    own = {name: value[chosen] for name, value in columns.items()}
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     theirs = {name: value[chosen] if isinstance(value, np.ndarray) else value for name, value in vars(factors).items()}
     return Hits(beam_start=start, **own), Factors(**theirs)

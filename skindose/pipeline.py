@@ -169,7 +169,7 @@ def _cast(
     def parts() -> Iterator[tuple[Beams, Hits, Factors]]:
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
-            hits = kernel.cast(block, body, halo_mm=halo_mm)
+            hits = kernel.cast(block, body, halo_mm=halo_mm, thickness=halo_mm > 0)
             factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))

@@ -17,9 +17,10 @@ from skindose.calibration import Calibrations, uncalibrated
 from skindose.config import Settings
 from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, Phantom
 from skindose.physics import backscatter, beam, calibration, heel, medium, table
+from skindose.physics.backscatter import Lit, lit
 from skindose.physics.quality import Quality
 
-__all__ = ["factors"]
+__all__ = ["Lit", "factors", "lit"]
 
 BLOCK = 8192  # hits
 
@@ -30,7 +31,7 @@ def factors(
     hits: Hits,
     settings: Settings,
     calibrations: Calibrations | None = None,
-    body: Phantom | None = None,
+    body: Phantom | Lit | None = None,
 ) -> Factors:
     """The factors of every hit.
 
@@ -38,12 +39,12 @@ def factors(
     of the halo, outside the primary beam, have scatter alone.
 
     calibrations   which records hold for the events; None: uncalibrated
-    body           whose cells were hit, all that the beams light, for the lie and the extent of what scatters; None:
-                   flat, endless, across the ray
+    body           whose cells were hit, for the lie and the extent of what scatters; where these are not all hits of
+                   the beams, `lit` of all of them; None: flat, endless, across the ray
     raises         SettingsError for a support material or a measured transmission that is not there
     """
     known = uncalibrated(len(events)) if calibrations is None else calibrations
-    used = np.zeros(len(events), dtype=bool)
+    used = events.mapped.copy()  # not those of `beams` alone, which may be a block of the procedure's
     used[beams.event] = True
     found = beam.of_events(events, used)
     parts = _Parts.of(events, beams, found.quality, settings, known)

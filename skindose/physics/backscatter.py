@@ -136,18 +136,52 @@ def strips(field_mm: FloatArray, circular: BoolArray) -> tuple[IntArray, FloatAr
     return start.astype(np.int32), found
 
 
-def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | None = None) -> FloatArray:
+@dataclass(frozen=True)
+class Lit:
+    """What of the body some beams light, so that the scatter of some of their hits can be told.
+
+    normal    (cells, 3) of the body; without rows: flat, endless, across every ray
+    whole     (beams, 4, 4) see `jit.lit`
+    """
+
+    normal: FloatArray
+    whole: FloatArray
+
+
+def lit(beams: Beams, hits: Hits, body: Phantom | None) -> Lit:
+    """What of the body the beams light, from all their hits; without a body: all of the field.
+
+    Where the hits do not tell how thick it is behind the skin, it is thick.
+    """
+    normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
+    whole = np.empty((len(beams), 4, 4))
+    jit.lit(hits.beam_start, _packed(beams), _columns(hits), hits.primary, hits.cell, normal, MARGIN_MM, whole)
+    return Lit(normal, whole)
+
+
+def scatter(made: Kernels, beams: Beams, hits: Hits, body: Phantom | Lit | None = None) -> FloatArray:
     """Scattered over primary air kerma of every hit.
 
-    body       whose cells were hit; None: flat, endless, across every ray
+    body       whose cells were hit, by all hits of the beams; where they are only some, `lit` of all of them; None:
+               flat, endless, across every ray
     returns    (hits,) at least 0
     """
     out = np.empty(len(hits.cell))
-    columns = np.stack([hits.distance_mm, hits.u_mm, hits.v_mm])
-    packed = np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
     start, rectangles = strips(beams.field_mm, beams.circular)
-    normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
-    limits = np.append(spread().thickness_mm, [MARGIN_MM, CURVED])
+    known = body if isinstance(body, Lit) else lit(beams, hits, body)
+    limits = np.append(spread().thickness_mm, CURVED)
     ours = (made.weight, made.row[beams.event], start, rectangles, integrals())
-    jit.scatter(hits.beam_start, packed, *ours, columns, hits.primary, hits.cell, normal, limits, out)
+    theirs = (_columns(hits), hits.cell, known.normal, known.whole)
+    jit.scatter(hits.beam_start, _packed(beams), *ours, *theirs, limits, out)
     return out
+
+
+def _packed(beams: Beams) -> FloatArray:
+    return np.column_stack([beams.reference_distance_mm, beams.field_mm, beams.u, beams.v, beams.axis])
+
+
+def _columns(hits: Hits) -> tuple[FloatArray, ...]:
+    thick = hits.thickness_mm
+    if thick is None:
+        thick = np.full(len(hits.cell), spread().thickness_mm[-1])
+    return tuple(np.ascontiguousarray(column) for column in (hits.distance_mm, hits.u_mm, hits.v_mm, thick))

@@ -32,7 +32,12 @@ def of_events(events: Events, used: BoolArray) -> Found:
     cu = _of_used(events.filter_cu_mm, used, 0.0)
     other = {name: _of_used(values, used, 0.0) for name, values in events.filter_other_mm.items()}
     for name, thickness_mm in events.machine.inherent_filters_mm.items():
-        other[name] = other.get(name, np.zeros(len(events))) + thickness_mm
+        if name == "Al":
+            total_al = total_al + thickness_mm
+        elif name == "Cu":
+            cu = cu + thickness_mm
+        else:
+            other[name] = other.get(name, np.zeros(len(events))) + thickness_mm
     found = quality.quality(kvp, total_al, cu, events.machine.anode_angle_deg, other)
     rows = {name: values[used] for name, values in other.items()}
     return Found(found, _warnings(quality.outside(kvp[used], total_al[used], cu[used], rows)))

@@ -65,30 +65,56 @@ def _between(place, last):
 
 @njit(nogil=True, error_model="numpy")
 def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
-    """What of the body a beam lights; into `lit`, whose row 0 is the mean outward normal.
-
-    lit    (3, 4) mean outward normal along the field's u, v and the axis; edges of what is lit within the field; which
-           of them (1) are the body's own: where nothing lit comes nearer than `margin` to the field's, mm
-    """
-    x = y = z = 0.0
+    """What of the body a beam lights; into `lit`, see `lit`."""
+    x = y = z = distance = thickness = 0.0
     u_min = v_min = np.inf
     u_max = v_max = -np.inf
+    count = 0
     for hit in range(first, last):
         if primary[hit]:
             at = cell[hit]
             x, y, z = x + normal[at, 0], y + normal[at, 1], z + normal[at, 2]
-            u, v = hits[1, hit], hits[2, hit]
+            u, v = hits[1][hit], hits[2][hit]
             u_min, u_max = min(u_min, u), max(u_max, u)
             v_min, v_max = min(v_min, v), max(v_max, v)
+            distance += hits[0][hit]
+            thickness += hits[3][hit]
+            count += 1
     length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
     for k in range(3):
         lit[0, k] = (x * beam[5 + 3 * k] + y * beam[6 + 3 * k] + z * beam[7 + 3 * k]) / length
+    lit[0, 3] = distance / max(count, 1)
+    lit[3] = thickness / max(count, 1)
     lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3] = u_min, u_max, v_min, v_max
     for k in range(4):
         within = beam[1 + k] - lit[1, k] if k % 2 else lit[1, k] - beam[1 + k]
         lit[2, k] = 1.0 if u_max > u_min and within > margin else 0.0
         if lit[2, k] == 0.0:
             lit[1, k] = beam[1 + k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def lit(starts, beams, hits, primary, cell, normal, margin, out):
+    """What of the body each beam lights; arguments as of `scatter`.
+
+    hits     four of (hits,): distance, u, v, thickness of the body behind the cell
+    margin   mm at the reference plane
+    out      (beams, 4, 4) gets: mean outward normal of what is lit, along the field's u, v and the axis, and its mean
+             distance, 0 where nothing is; edges of what is lit within the field; which of them (1) are the body's own:
+             where nothing lit comes nearer than `margin` to the field's; mean thickness behind what is lit.
+             Without rows in `normal` all of the field
+    """
+    for b in range(len(beams)):
+        first, last = starts[b], starts[b + 1]
+        if len(normal) > 0:
+            _lit(hits, primary, cell, normal, beams[b], first, last, margin, out[b])
+            continue
+        out[b] = 0.0
+        for hit in range(first, last):
+            out[b, 0, 3] += hits[0][hit] / (last - first)
+            out[b, 3] += hits[3][hit] / (last - first)
+        for k in range(4):
+            out[b, 1, k] = beams[b, 1 + k]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -139,7 +165,7 @@ def _chord(of_u, of_v, of_axis, ray):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hits, primary, cell, normal, body, out):
+def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hits, cell, normal, whole, body, out):
     """Scattered over primary air kerma of the hits of consecutive beams.
 
     starts         (beams + 1,) first hit of each beam
@@ -150,47 +176,39 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      (2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2
-    hits           (3, hits) distance, u, v
-    primary        (hits,) lit by the primary beam
+    hits           three or more of (hits,): distance, u, v
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
-    body           thicknesses of `weights`, then: margin of `_lit` in mm, and the share that counts of a distance to
-                   an edge that is the body's own
+    whole          (beams, 4, 4) of `lit`, from all hits of the beams; a beam that lights nothing scatters nothing
+    body           thicknesses of `weights`, then the share that counts of a distance to an edge that is the body's own
     out            (hits,) gets the result
     """
     layers = weights.shape[3]
-    margin, curved = body[layers], body[layers + 1]
+    curved = body[layers]
     flat = len(normal) == 0
     steps = weights.shape[2] - 1
     kernel = np.empty((2, steps + 1, weights.shape[4]))
-    lit = np.zeros((3, 4))
     for b in range(len(beams)):
         first, last = starts[b], starts[b + 1]
-        if first == last:
+        beam, lit = beams[b], whole[b]
+        reference, distance = beam[0], lit[0, 3]
+        if distance == 0.0:
+            out[first:last] = 0.0
             continue
-        beam = beams[b]
-        reference = beam[0]
-        distance = 0.0
-        for hit in range(first, last):
-            distance += hits[0, hit] / (last - first)
-        deepest = layers - 1.0
-        for k in range(4):
-            lit[1, k] = beam[1 + k]
-        if not flat:
-            _lit(hits, primary, cell, normal, beam, first, last, margin, lit)
-            for k in (0, 2):
-                if lit[2, k] + lit[2, k + 1] == 2.0:
-                    wide = (lit[1, k + 1] - lit[1, k]) * distance / reference
-                    deepest = min(deepest, _layer(wide, body, layers))
+        deepest = _layer(lit[3, 0], body, layers)
+        for k in (0, 2):
+            if lit[2, k] + lit[2, k + 1] == 2.0:
+                wide = (lit[1, k + 1] - lit[1, k]) * distance / reference
+                deepest = min(deepest, _layer(wide, body, layers))
         _kernel(weights[of_beam[b]], deepest, distance, kernel)
         left, right, lower, upper = lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3]
         of_left, of_right = 1.0 - (1.0 - curved) * lit[2, 0], 1.0 - (1.0 - curved) * lit[2, 1]
         of_lower, of_upper = 1.0 - (1.0 - curved) * lit[2, 2], 1.0 - (1.0 - curved) * lit[2, 3]
         for hit in range(first, last):
-            u, v = hits[1, hit], hits[2, hit]
+            u, v = hits[1][hit], hits[2][hit]
             per_length = 1.0 / math.sqrt(reference * reference + u * u + v * v)
             # Everything happens in the plane across the axis at the cell: the field grows with the distance to it.
-            scale = hits[0, hit] * per_length
+            scale = hits[0][hit] * per_length
             cosine, tilt = 1.0, (0.0, 0.0)
             if not flat:
                 at = cell[hit]

@@ -190,7 +190,7 @@ def _effect(scene: Scene, other: Events) -> FloatArray:
     from skindose.physics import factors
 
     hits, event = scene.hits, scene.beams.event[scene.hits.beam()]
-    changed = factors(other, scene.beams, hits, scene.settings, **scene.physics)
+    changed = factors(other, scene.beams, hits, scene.settings, scene.calibrations, scene.lit)
     before, after = (
         np.bincount(event, weights=hit_dose_mgy(scene.beams, hits, found), minlength=len(other))
         for found in (scene.factors, changed)

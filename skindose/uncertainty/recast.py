@@ -7,7 +7,6 @@ patches there only.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -43,17 +42,18 @@ class Scene:
     beams       those that stand for the procedure, with the air kerma that they stand for
     weight      (beams,) mean of all factors but inverse square and coverage, with the patient where he is shown
     hits, factors   a sample of the primary hits, and their factors
-    physics     keyword arguments of `physics.factors`
+    lit         what of the body all their primary hits are on
     """
 
     events: Events
     beams: Beams
     body: Phantom
     settings: Settings
-    physics: Mapping[str, Any]
+    calibrations: Any
     weight: FloatArray
     hits: Hits
     factors: Factors
+    lit: Any
 
 
 class Recast(NamedTuple):
@@ -100,24 +100,25 @@ def thinned(beams: Beams, most: int = MOST_BEAMS) -> Beams:
     return replace(geometry.only(beams, rows), air_kerma_rp_mgy=np.where(large, kerma, step)[rows])
 
 
-def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, physics: Mapping[str, Any]) -> Scene:
+def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, calibrations: Any) -> Scene:
     """The scene, its beams' mean factors learnt from an even sample of their primary hits."""
     from skindose import kernel
-    from skindose.physics import factors
+    from skindose.physics import factors, lit
 
     beams = thinned(beams)
     hits = kernel.cast(beams, body)
+    whole = lit(beams, hits, body)
     rows: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
     rows[:: max(1, len(rows) // _SAMPLE)] = True
     hits = some(hits, rows)
-    found = factors(events, beams, hits, settings, **physics)
+    found = factors(events, beams, hits, settings, calibrations, whole)
     beam = hits.beam()
     full = np.bincount(beam, weights=hit_dose_mgy(beams, hits, found), minlength=len(beams))
     free = beams.air_kerma_rp_mgy[beam] * found.inverse_square * hits.coverage
     plain = np.bincount(beam, weights=free, minlength=len(beams))
     mean = full.sum() / max(float(plain.sum()), 1e-300)
     weight = np.where(plain > 0, full / np.maximum(plain, 1e-300), mean)
-    return Scene(events, beams, body, settings, physics, weight, hits, found)
+    return Scene(events, beams, body, settings, calibrations, weight, hits, found, whole)
 
 
 def some(hits: Hits, rows: BoolArray) -> Hits:
@@ -143,7 +144,7 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
     rough = np.sqrt(first.square)
 
     def complete(block: _Block) -> list[Recast]:
-        found = factors(scene.events, block.beams, block.hits, scene.settings, **scene.physics)
+        found = factors(scene.events, block.beams, block.hits, scene.settings, scene.calibrations, block.lit)
         return _by_event(scene, block, found)
 
     with ThreadPoolExecutor(max(1, min(_processors(), count))) as pool:
@@ -160,11 +161,13 @@ def _processors() -> int:
 class _Block(NamedTuple):
     """Some placements' beams, their hits in the patches that are candidates, and those patches.
 
+    lit      what of the body all hits are on, for those in the patches alone do not show its extent
     square   (cells,) sum of the squared differences between their rough maps and the one shown
     """
 
     beams: Beams
     hits: Hits
+    lit: Any
     patches: list[Patches]
     square: FloatArray
 
@@ -178,13 +181,15 @@ def _joined(blocks: list[_Block], count: int) -> list[_Block]:
         counts = np.concatenate([[0], *(np.diff(part.hits.beam_start) for part in parts)])
         hits = Hits(beam_start=np.cumsum(counts), **columns)
         patches = [patch for part in parts for patch in part.patches]
-        found.append(_Block(joined([part.beams for part in parts]), hits, patches, parts[0].square))
+        lit = replace(parts[0].lit, whole=np.concatenate([part.lit.whole for part in parts]))
+        found.append(_Block(joined([part.beams for part in parts]), hits, lit, patches, parts[0].square))
     return found
 
 
 def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, shown: FloatArray) -> _Block:
     """Some of the placements."""
     from skindose import kernel
+    from skindose.physics import lit
 
     beams = moved(scene.beams, scene.events, moves, rows)
     hits = kernel.cast(beams, scene.body, threads=1)
@@ -199,7 +204,7 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
         centre = _candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
         patches.append(around(centre, scene.body))
         wanted[part] = _among(patches[-1], len(shown))[hits.cell[part]]
-    return _Block(beams, some(hits, wanted), patches, square)
+    return _Block(beams, some(hits, wanted), lit(beams, hits, scene.body), patches, square)
 
 
 def _placements(hits: Hits, beams: int) -> list[slice]:

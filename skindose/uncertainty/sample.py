@@ -50,8 +50,7 @@ def sample(result: Result, peak: Peak) -> Sampled | None:
     beams, placement, body, seed = result.beams, result.placement, result.phantom, result.settings.seed
     if beams is None or placement is None:
         return None
-    known = {"calibrations": result.calibrations, "body": body}
-    shown = scene(result.events, beams, body, result.settings, known)
+    shown = scene(result.events, beams, body, result.settings, result.calibrations)
     own = budget(shown, result.calibrations)
     moves = shift.draw(placement, result.events, PLACEMENTS, seed)
     corners = drawn.corners(own, shown)

@@ -1,10 +1,14 @@
 """Records in a whole run: they raise the dose as they say, for their machine, plane, beams and dates, if signed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from skindose import pipeline
 from skindose.errors import SettingsError
 from skindose.report.summary import summary
+from tests import scenes
 from tests.calibration import records
 from tests.calibration.records import air_kerma, computed, put, transmission
 from tests.close import close
@@ -192,3 +196,10 @@ def test_a_thinner_pad_than_the_curve_s_lets_more_through(tmp_path):
     steps = np.diff(np.log(found))
     close(steps[1], steps[0], rtol=0.1, because="each 20 mm of pad takes about the same share")
     close(steps[2], 2 * steps[1], rtol=0.1, because="40 mm take twice that")
+
+
+def test_an_event_without_beam_quality_has_no_half_value_layer():
+    """One without air kerma gets no stand-in for its voltage: a record by half-value layer must not stop on it."""
+    asks = SimpleNamespace(record=SimpleNamespace(scopes=[SimpleNamespace(hvl_mmal=(2.0, 5.0))]))
+    found = pipeline.half_value_layers((asks,), scenes.events({}, {"kvp_kv": np.nan, "air_kerma_rp_mgy": np.nan}))
+    assert np.isfinite(found).tolist() == [True, False]

@@ -198,7 +198,7 @@ def test_a_beam_without_quality_is_refused(gap):
 
 
 def test_events_without_a_beam_say_nothing():
-    events = scene.events([80.0, np.nan, 500.0], 0.1)
+    events = replace(scene.events([80.0, np.nan, 500.0], 0.1), mapped=np.array([True, False, False]))
     made = factors(events, scene.beams(1, event=[0]), scene.hits(1), Settings())
     assert not any("missing" in sentence for sentence in made.assumptions)
     assert made.warnings == ()
@@ -234,3 +234,21 @@ def test_the_file_s_other_filters_and_the_tube_s_own_harden_the_beam():
     double = scene.events(80.0, 0.1, inherent_filters_mm={"glass": 4.0})
     ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (both, double)]
     close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")
+
+
+@pytest.mark.parametrize(("name", "column"), [("Cu", "filter_cu_mm"), ("Al", "filter_al_mm")])
+def test_the_tube_s_own_copper_or_aluminium_comes_on_top_of_the_event_s(name, column):
+    hits, plain = scene.hits(1, 1, [FULL]), scene.events(80.0, 0.2, 1.0)
+    own = replace(plain, machine=replace(plain.machine, inherent_filters_mm={name: 0.1}))
+    added = replace(plain, **{column: getattr(plain, column) + 0.1})
+    ends = [factors(events, scene.beams(1), hits, Settings()).transmission[0] for events in (own, added)]
+    close(ends[0], ends[1], rtol=1e-12, because="one material, in the tube or added")
+
+
+def test_what_is_said_of_the_procedure_is_the_same_from_a_part_of_its_beams():
+    """A large procedure goes through in blocks, whose sentences are joined: counts are of all its events."""
+    events, hits = scene.events([80.0, 90.0, 300.0], 0.1), scene.hits(1)
+    known = replace(calibrated(1.3, 1.0, 1.0), record=("lab", "", ""))
+    said = [factors(events, scene.beams(1, event=[k]), hits, Settings(), known) for k in range(3)]
+    assert len({(one.assumptions, one.warnings) for one in said}) == 1
+    assert any("in 2 of 3 events" in sentence for sentence in said[0].assumptions)

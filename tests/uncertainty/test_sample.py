@@ -40,7 +40,7 @@ def result():
 @pytest.fixture(scope="module")
 def parts(result):
     """Scene, budget and moves as `sample` makes them, with 8 placements."""
-    shown = scene(result.events, result.beams, result.phantom, result.settings, {})
+    shown = scene(result.events, result.beams, result.phantom, result.settings, None)
     moves = shift.draw(result.placement, result.events, 8, 5)
     return shown, budget(shown, None), moves
 
@@ -138,7 +138,7 @@ def test_the_candidates_hold_the_peak_of_the_whole_map(result, parts):
     for row in (0, 3, 7):
         beams = shift.moved(shown.beams, result.events, moves, np.array([row], dtype=np.int32))
         hits = kernel.cast(beams, body)
-        found = physics.factors(result.events, beams, hits, OVAL)
+        found = physics.factors(result.events, beams, hits, OVAL, None, body)
         dose, event = hit_dose_mgy(beams, hits, found), beams.event[hits.beam()]
         log_t = np.log(found.transmission)
         reading = np.array([[one.events[e] for one in own.readings] for e in range(events)]).argmax(axis=1)
@@ -164,7 +164,7 @@ def test_fewer_beams_stand_for_many():
     moves = shift.draw(result.placement, result.events, 8, 5)
     spread = []
     for beams in (few, result.beams):
-        shown = scene(result.events, beams, result.phantom, OVAL, {})
+        shown = scene(result.events, beams, result.phantom, OVAL, None)
         own = budget(shown, None)
         cast = recasts(shown, moves, draws.corners(own, shown))
         nothing = draws.draw(own, 2, 1).only(False, ())
