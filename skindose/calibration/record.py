@@ -92,7 +92,7 @@ class Measured(_Scope):
     at_cu_mm: tuple[Annotated[float, Field(ge=0, le=3)], ...] = Field(min_length=1)
     transmission: tuple[tuple[Annotated[float, Field(gt=0.1, le=1)], ...], ...]
     pad_mm: Annotated[float, Field(ge=0, le=300)] = Field(description="thickness of the pad measured with it, 0: none")
-    scatter_side_mm: Annotated[float, Field(ge=0, le=500)] = Field(
+    scatter_side_mm: Annotated[float, Field(ge=0, le=300)] = Field(
         description="side of the field at a chamber lying on the pad; 0: the chamber stood far behind, a narrow beam"
     )
 

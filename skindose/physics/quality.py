@@ -143,7 +143,8 @@ def _known(materials: Mapping[str, Any]) -> None:
     known = tables().filter_mu
     for material in materials:
         if material not in known:
-            raise SettingsError(f"filter material {material!r} is not known", remedy=f"Use one of: {', '.join(known)}.")
+            remedy = f"Use one of: {', '.join(known)}."
+            raise SettingsError(f"filter material {material!r} is not known", "profile", remedy)
 
 
 def hvl_mmal(kvp_kv: FloatArray, al_mm: FloatArray, cu_mm: FloatArray, anode_deg: float = ANODE_DEG) -> FloatArray:

@@ -45,6 +45,7 @@ ALL_ORDERS = (1.16, 0.2)
 SIDES_MM = 5.0 * 2.0 ** (np.arange(15) / 2)
 ANGLE_STEP_DEG = 15.0
 _SAME_PAD_MM = 0.5
+_LEAST_LOG, _MOST_TIMES = float(np.log(0.5)), 3.0  # what a support transmits, and its loss over the described layers'
 MOST_HARDENED = 6.0  # supports in a row, beyond which a ray hardens no more
 _PREFIX = "transmission_"  # of the measured curves' data files
 _DEPTHS = (np.arange(16) + 0.5) / 16  # of a layer, for its mean
@@ -69,7 +70,7 @@ class Support:
 def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: Calibrations | None = None) -> Support:
     """The support for each event: the site's own curve where it has one, else the profile's, else its layers.
 
-    raises   SettingsError for a material or a measured curve that is not there
+    raises   SettingsError for a material or a measured curve that is not there, or one that no support has
     """
     mu = np.stack([_mu_per_mm(layer, machine) for layer in layers])
     thickness = np.array([layer.thickness_mm for layer in layers])
@@ -83,11 +84,25 @@ def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: 
     for index, curve in enumerate(known.curves if known else ()):
         own = known.curve == index if known else False
         seen = phi_of(phi, np.arange(len(phi)), np.ones(len(phi)), np.full(len(phi), curve.scatter_side_mm))
-        narrow = _with_pad(curve, beams, described, (machine, layers)) / (1 - seen)
+        narrow = _with_pad(curve, beams, described, (machine, layers)) / np.maximum(1 - seen, 1e-6)
+        _believable(own & (narrow < _LEAST_LOG) & (narrow < _MOST_TIMES * described), narrow, curve, known)
         log_t0 = np.where(own, narrow, log_t0)
     twice = np.log(beams.kerma @ np.exp(-2 * (thickness @ mu)))
     scale = log_t0 / np.minimum(described, -1e-12)
     return Support(log_t0, (twice / 2 - described) * scale**2, per_mm, phi)
+
+
+def _believable(absurd: NDArray[Any], narrow: FloatArray, curve: Curve, known: Calibrations | None) -> None:
+    """Refuses a record whose reading cannot have held the scatter that it says: the dose would be far too low."""
+    if not absurd.any() or known is None:
+        return
+    event = int(np.argmax(absurd))
+    seen = (
+        f"with the scatter of a field of {curve.scatter_side_mm:g} mm" if curve.scatter_side_mm else "without scatter"
+    )
+    what = f"its transmission, {seen}, would be {np.exp(narrow[event]):.2g} of a narrow beam: no table and pad has that"
+    remedy = "Check transmission and scatter_side_mm (mm; 0: a narrow beam)."
+    raise SettingsError(what, f"calibration record {known.transmission_record[event]}", remedy)
 
 
 @cache
@@ -191,7 +206,8 @@ def measured(curve: str, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
 def _shipped(curve: str, machine: Machine | None = None) -> Curve:
     """A curve of the product, taken with the pad that the profile describes."""
     if curve not in curves():
-        raise SettingsError(f"there is no measured transmission {curve!r}", remedy=f"Known: {', '.join(curves())}.")
+        known = f"Known: {', '.join(curves())}."
+        raise SettingsError(f"there is no measured transmission {curve!r}", "profile", known)
     name = f"{_PREFIX}{curve}.csv"
     header = data.read_bytes(name).decode("utf-8").split("\n", 1)[0].split(",")
     copper = np.array([float(column.removeprefix("cu")) for column in header[1:]])

@@ -370,7 +370,7 @@ def calibration_words(facts: Facts) -> str:
 def _own_calibration(own: Facts) -> str:
     """One Calibration container of the report, in words."""
     parts = (
-        "no factor" if own["factor"] is None else f"factor {own['factor']:g}",
+        "calibration without a factor" if own["factor"] is None else f"factor {own['factor']:g}",
         None if own["uncertainty_percent"] is None else f"+-{own['uncertainty_percent']:g} %",
         None if own["date"] is None else f"of {own['date']}",
         None if own["responsible"] is None else f"by {own['responsible']}",

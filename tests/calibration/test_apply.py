@@ -12,6 +12,7 @@ from tests import scenes
 from tests.calibration import records
 from tests.calibration.records import air_kerma, computed, put, transmission
 from tests.close import close
+from tests.house.source import ROOT
 
 TWO_PLANES = """
 [[factor]]
@@ -203,3 +204,19 @@ def test_an_event_without_beam_quality_has_no_half_value_layer():
     asks = SimpleNamespace(record=SimpleNamespace(scopes=[SimpleNamespace(hvl_mmal=(2.0, 5.0))]))
     found = pipeline.half_value_layers((asks,), scenes.events({}, {"kvp_kv": np.nan, "air_kerma_rp_mgy": np.nan}))
     assert np.isfinite(found).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("value", "side_mm"), [(0.82, 300), (0.15, 0)])
+def test_a_transmission_that_no_support_has_is_refused(tmp_path, value, side_mm):
+    """0.82 in a field of 300 mm would be some hundredths of a narrow beam: the dose would be far too low."""
+    curve = records.CURVE.replace("[[0.60, 0.70, 0.72], [0.66, 0.76, 0.79]]", str([[value] * 3] * 2))
+    curve = curve.replace("side_mm = 0", f"side_mm = {side_mm}")
+    with pytest.raises(SettingsError, match=r"^calibration record lab-1-table: its transmission.*of a narrow beam"):
+        computed(put(tmp_path, transmission(curve)))
+
+
+def test_the_example_of_the_docs_is_believed_for_every_beam(tmp_path):
+    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8").split("```toml\n")[2].split("```")[0]
+    folder = put(tmp_path, text.replace('"146278"', '"1"').replace("LAB3", "LAB 1").replace("2026-05-04", "2025-05-04"))
+    beams = [{"kvp_kv": kvp, "filters_mm": (("copper", cu),)} for kvp in (60.0, 120.0) for cu in (0.0, 0.9)]
+    assert computed(folder, *beams).calibrations.transmission_record == ("lab3-table-2026-05",) * 4

@@ -34,6 +34,8 @@ def test_what_it_says():
     assert words == (
         "uncalibrated; not applied: the report's own factor 1.2 +-5 % of 2020-05-13 by Made-up Service Ltd"
     )
+    words = calibration_words({"status": "x", "records": [], "reported": [found._replace(factor=None)._asdict()]})
+    assert words.startswith("x; not applied: the report's own calibration without a factor +-5 %")
 
 
 @pytest.mark.parametrize("party", ["Doe^Jane", "Jane Doe", "J. Doe, MPE", "Doe^Made-up"])

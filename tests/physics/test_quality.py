@@ -157,7 +157,7 @@ def test_other_filters_are_worth_the_copper_that_hardens_as_much(other, mm):
 
 
 def test_a_material_that_is_not_known_is_refused():
-    with pytest.raises(SettingsError, match="'Unobtainium' is not known"):
+    with pytest.raises(SettingsError, match=r"^profile: .*'Unobtainium' is not known"):
         one(80.0, 2.5, 0.0, other_mm={"Unobtainium": np.array([0.1])})
 
 

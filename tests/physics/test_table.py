@@ -228,7 +228,7 @@ def test_a_layer_of_no_thickness_does_nothing():
 def test_unknown_material_and_curve_are_named():
     with pytest.raises(SettingsError, match=r"'lead' .* 'plate' .* Use one of: carbon fibre"):
         described(80.0, 0.0, layers=(Layer("plate", "lead", 0.0, 1.0, 225.0, 2000.0),))
-    with pytest.raises(SettingsError, match=r"no measured transmission 'none-such'\. Known: "):
+    with pytest.raises(SettingsError, match=r"^profile: .*no measured transmission 'none-such'\. Known: "):
         table.measured("none-such", np.array([80.0]), np.array([0.0]))
 
 
