@@ -35,7 +35,7 @@ def check(
 
     loaded, errors = _all(paths)
     today = datetime.date.today()
-    errors += _contradictions(loaded) + _early(loaded, today)
+    errors += _contradictions(loaded) + _early(loaded, today) + _changed(loaded)
     for error in errors:
         typer.echo(str(error), err=True)
     if as_json:
@@ -44,7 +44,7 @@ def check(
     else:
         for each in loaded:
             typer.echo(f"{each.file}: {each.record.name}, {each.signature}, until {each.record.last_day.isoformat()}.")
-        typer.echo(f"{len(loaded)} records, {len(errors)} mistakes.")
+        typer.echo(f"{_count(len(loaded), 'record')}, {_count(len(errors), 'mistake')}.")
     sys.exit(int(ExitCode.USAGE if errors else ExitCode.OK))
 
 
@@ -102,6 +102,7 @@ def show(
         "file": file.name,
         "date": procedure.header.study_date or None,
         "events": len(events),
+        "folder_given": settings.calibration_folder is not None,
         "records": [page.why_to_dict(why) for why in told],
         "uncalibrated": [event + 1 for event, name in enumerate(known.record) if not name],
         "reported": [each._asdict() for each in calibration.reported(procedure)],
@@ -142,9 +143,10 @@ def _all(paths: Sequence[Path]) -> tuple[list[Any], list[SkindoseError]]:
 
 
 def _contradictions(loaded: Sequence[Any]) -> list[SkindoseError]:
-    from skindose.calibration import contradictions
+    from skindose.calibration import contradictions, repeated_names
 
-    return [SettingsError(what, where, "Mend or withdraw one of them.") for where, what in contradictions(loaded)]
+    found = [SettingsError(what, where, "Mend or withdraw one of them.") for where, what in contradictions(loaded)]
+    return [*repeated_names(loaded), *found]
 
 
 def _early(loaded: Sequence[Any], today: datetime.date) -> list[SkindoseError]:
@@ -157,6 +159,19 @@ def _early(loaded: Sequence[Any], today: datetime.date) -> list[SkindoseError]:
             if day > today:
                 found.append(SettingsError(f"{key}: {day.isoformat()} is in the future", each.file, "Mend the record."))
     return found
+
+
+def _changed(loaded: Sequence[Any]) -> list[SkindoseError]:
+    """Records that somebody signed and somebody changed."""
+    return [
+        SettingsError(each.signature, each.file, "Check it and sign it again: skindose calibrate sign.")
+        for each in loaded
+        if each.signature == "changed since it was signed"
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _print_json(document: Any) -> None:

@@ -42,6 +42,7 @@ Body = Annotated[
     str | None,
     typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
 ]
+_FARTHEST_MM = 10_000  # from where no skin is anywhere near
 Pad = Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")]
 Records = Annotated[Path | None, typer.Option(help="folder of the site's signed records of calibration")]
 Exclude = Annotated[
@@ -279,7 +280,7 @@ def verify(
     seconds: Annotated[float, typer.Option(min=1, help="longest time")] = 180.0,
     photons: Annotated[int, typer.Option(min=1000, help="most photons")] = 200_000_000,
     body: Annotated[str, typer.Option(help="what the body is made of: water or soft-tissue")] = "water",
-    seed: Annotated[int, typer.Option(min=0, help="seed of the photons")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="seed of the photons")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compute a procedure again by Monte Carlo, on the same body, and print the fast engine against it."""
@@ -337,9 +338,12 @@ def _triple(text: str | None, option: str = "--offset") -> tuple[float, float, f
         return None
     try:
         left, head, up = (float(part) for part in text.split(","))
+        if not max(abs(left), abs(head), abs(up)) < _FARTHEST_MM:  # nor is NaN a place
+            raise ValueError
     except ValueError:
         words = {"--offset": "LEFT,HEAD,UP", "--at": "X,Y,Z"}[option]
-        raise SettingsError(f"{option}: {text!r} is not three numbers", "options", f"Write {words} in mm.") from None
+        what = f"{option}: {text!r} is not three numbers below {_FARTHEST_MM}"
+        raise SettingsError(what, "options", f"Write {words} in mm.") from None
     return left, head, up
 
 

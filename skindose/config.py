@@ -119,6 +119,8 @@ _PLAIN = {
     "bool_type": "{shown} is not true or false",
     "bool_parsing": "{shown} is not true or false",
     "string_type": "{shown} is no text in quotes",
+    "date_type": "{shown} is no date like 2026-05-04",
+    "date_from_datetime_inexact": "{shown} is no date like 2026-05-04",
     "path_type": "{shown} is no path in quotes",
     "tuple_type": "{shown} is no list in brackets",
     "list_type": "{shown} is no list in brackets",

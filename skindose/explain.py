@@ -125,7 +125,7 @@ def _blocks(result: Result) -> Iterator[tuple[Beams, Hits]]:
     halo_mm = HALO_MM if "backscatter" in result.settings.corrections else 0.0
     for first in range(0, len(result.beams), size):
         block = geometry.only(result.beams, slice(first, first + size))
-        yield block, kernel.cast(block, result.phantom, halo_mm=halo_mm)
+        yield block, kernel.cast(block, result.phantom, halo_mm=halo_mm, thickness=halo_mm > 0)
 
 
 def _variants(settings: Settings) -> dict[str, Settings]:
@@ -141,8 +141,11 @@ def _place(result: Result, cell: int | None, at_mm: tuple[float, float, float] |
     """The peak's patch with the area of each cell as weight, or one cell."""
     body, peak = result.phantom, result.dosemap.peak if result.dosemap else None
     share: FloatArray = np.zeros(len(body.area_mm2))
+    what = "one cell"
     if at_mm is not None:
-        cell = int(np.argmin(((body.centroid_mm - np.array(at_mm)) ** 2).sum(axis=1)))
+        away_mm = np.linalg.norm(body.centroid_mm - np.array(at_mm), axis=1)
+        cell = int(np.argmin(away_mm))
+        what = f"the cell nearest to the point, {away_mm[cell]:.0f} mm from it"
     if cell is None:
         if peak is None:
             raise InputError(f"no peak: {result.no_map_reason}", remedy="See skindose check, or name a --cell.")
@@ -154,13 +157,14 @@ def _place(result: Result, cell: int | None, at_mm: tuple[float, float, float] |
         raise SettingsError(what, "--cell", f"The phantom {body.name} has the cells 0 to {len(share) - 1}.")
     share[cell] = 1.0
     x, y, z = (float(value) for value in body.centroid_mm[cell])
-    return Place("one cell", cell, (x, y, z), body.region_names[body.region[cell]], share)
+    return Place(what, cell, (x, y, z), body.region_names[body.region[cell]], share)
 
 
 def _only(hits: Hits, factors: Factors, chosen: Any) -> tuple[Hits, Factors]:
     """Some of the hits with their factors."""
     count = np.bincount(hits.beam()[chosen], minlength=len(hits.beam_start) - 1)
-    own = {name: value[chosen] for name, value in vars(hits).items() if name != "beam_start"}
+    columns = {name: value for name, value in vars(hits).items() if name != "beam_start" and value is not None}
+    own = {name: value[chosen] for name, value in columns.items()}
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     theirs = {name: value[chosen] if isinstance(value, np.ndarray) else value for name, value in vars(factors).items()}
     return Hits(beam_start=start, **own), Factors(**theirs)

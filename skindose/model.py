@@ -335,9 +335,6 @@ class Beams:
         return len(self.event)
 
 
-# --- Hits (kernel)
-
-
 @dataclass(frozen=True)
 class Hits:
     """Which beam meets which cell, and how: sparse rows, one element per pair, beam by beam.
@@ -351,6 +348,7 @@ class Hits:
     coverage        share of the cell's area inside the field and not shadowed; 0 in the scatter halo
     path_mm         (hits, layers) path length through each layer of the support
     primary         lit by the primary beam (False: only in the scatter halo)
+    thickness_mm    how far the body goes on behind the cell, along its inward normal; None: not asked for
     """
 
     beam_start: NDArray[np.int64]
@@ -363,6 +361,7 @@ class Hits:
     coverage: FloatArray
     path_mm: FloatArray
     primary: BoolArray
+    thickness_mm: FloatArray | None = None
 
     def beam(self) -> IntArray:
         """(hits,) the beam of each hit."""

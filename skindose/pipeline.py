@@ -109,13 +109,13 @@ def calibrations(procedure: Procedure, events: Events, settings: Settings) -> Ca
 
 
 def half_value_layers(records: tuple[calibration.Loaded, ...], events: Events) -> FloatArray | None:
-    """(events,) mm Al, where a record asks for it; NaN for events without a beam quality, which are not mapped."""
+    """(events,) mm Al, where a record asks for it; NaN for events without dose that say nothing of their beam."""
     if not calibration.needs_hvl(records):
         return None
     from skindose.physics import beam
 
     columns = (events.kvp_kv, events.filter_al_mm, events.filter_cu_mm, *events.filter_other_mm.values())
-    known = np.asarray(np.isfinite(np.stack(columns)).all(axis=0), dtype=np.bool_)
+    known: BoolArray = np.logical_and.reduce([np.isfinite(column) for column in columns])
     return np.where(known, beam.of_events(events, known).quality.hvl_mmal, np.nan)
 
 
@@ -169,7 +169,7 @@ def _cast(
     def parts() -> Iterator[tuple[Beams, Hits, Factors]]:
         for first in range(0, len(beams), size):
             block = geometry.only(beams, slice(first, first + size))
-            hits = kernel.cast(block, body, halo_mm=halo_mm)
+            hits = kernel.cast(block, body, halo_mm=halo_mm, thickness=halo_mm > 0)
             factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))

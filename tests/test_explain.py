@@ -88,6 +88,7 @@ def test_one_cell_or_the_cell_nearest_to_a_point(case, explained):
     one = explain(case, BODY, cell=cell)
     close(one.total.dose_mgy, dose[cell], rtol=1e-9, because=SUMS)
     near = explain(case, BODY, at_mm=tuple(body.centroid_mm[cell] + 0.01))
+    assert near.place.what == "the cell nearest to the point, 0 mm from it"
     assert near.place.cell == cell
     dark = explain(case, BODY, cell=int(np.argmin(dose)))
     assert dark.rows == ()
@@ -146,3 +147,7 @@ def test_on_the_terminal(tmp_path):
     assert code == 1
     assert stderr.startswith("bad.dcm: ")
     assert program("explain", path, "--at", "1,2,3", "--cell", "4")[0] == 2
+    for nowhere in ("nan,0,0", "0,inf,0", "1e300,0,0"):
+        code, _, stderr = program("explain", path, "--at", nowhere)
+        assert code == 2
+        assert "not three numbers below 10000" in stderr

@@ -89,6 +89,9 @@ def test_the_command_prints_both_and_speaks_json(tmp_path):
     assert document["peak"]["truth_mgy"] > 0
     assert document["photons_per_s"] > 0
     assert document["above_half_peak"]["patches"]
+    few = [*call, "--photons", "1000", "--seed"]
+    assert CliRunner().invoke(app, [*few, str(2**32 - 1)]).exit_code == 0
+    assert CliRunner().invoke(app, [*few, str(2**64)]).exit_code == 2
 
 
 def test_what_cannot_be_verified_is_told_in_one_line():

@@ -12,7 +12,7 @@ from skindose.calibration.applied import Calibrations, Curve, uncalibrated
 if TYPE_CHECKING:
     from skindose.calibration.container import Reported, reported
     from skindose.calibration.match import Why, apply, contradictions, explain, needs_hvl, without
-    from skindose.calibration.record import Loaded, Record, load, load_folder, sign
+    from skindose.calibration.record import Loaded, Record, load, load_folder, repeated_names, sign
 
 __all__ = [
     "Calibrations",
@@ -27,6 +27,7 @@ __all__ = [
     "load",
     "load_folder",
     "needs_hvl",
+    "repeated_names",
     "reported",
     "sign",
     "uncalibrated",
@@ -35,7 +36,7 @@ __all__ = [
 
 _WHERE = {
     **dict.fromkeys(("Why", "apply", "contradictions", "explain", "needs_hvl", "without"), "match"),
-    **dict.fromkeys(("Loaded", "Record", "load", "load_folder", "sign"), "record"),
+    **dict.fromkeys(("Loaded", "Record", "load", "load_folder", "repeated_names", "sign"), "record"),
     **dict.fromkeys(("Reported", "reported"), "container"),
 }
 

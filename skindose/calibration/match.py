@@ -13,10 +13,13 @@ import numpy as np
 from skindose.calibration.applied import Calibrations, uncalibrated
 from skindose.calibration.record import Loaded, Machine
 from skindose.errors import SettingsError
-from skindose.model import Events, FloatArray, Header
+from skindose.model import Events, FloatArray, Header, Status
 
 KINDS = ("air-kerma", "transmission")
+NO_DATE = "the procedure has no date"
+SIGNATURES = {"signed": "", "unsigned": "not signed", "changed since it was signed": "changed since it was signed"}
 _MACHINE = {"serial_number": "serial number", "station": "station", "manufacturer": "maker", "model": "model"}
+_QUALITY = ("kvp_kv", "filter_al_mm", "filter_cu_mm")
 _RANGES = {"kvp_kv": "kV", "cu_mm": "mm Cu", "hvl_mmal": "mm Al half-value layer"}
 
 
@@ -83,11 +86,7 @@ def explain(
     records: Sequence[Loaded], header: Header, events: Events, hvl_mmal: FloatArray | None = None
 ) -> tuple[Why, ...]:
     """Every record, and for each event what of it is applied, or why nothing; arguments as of `apply`."""
-    columns = {
-        "kvp_kv": events.kvp_kv,
-        "cu_mm": events.filter_cu_mm,
-        "hvl_mmal": np.full(len(events), np.nan) if hvl_mmal is None else hvl_mmal,
-    }
+    columns = _columns(events, hvl_mmal)
     day = study_day(header)
     beams = [
         (plane, {name: float(column[event]) for name, column in columns.items()})
@@ -101,6 +100,19 @@ def explain(
     return tuple(_without_superseded(why, told) for why in told)
 
 
+def _columns(events: Events, hvl_mmal: FloatArray | None) -> dict[str, FloatArray]:
+    """The beams' qualities, NaN where a stand-in holds their place: that is no known value and lies in no range."""
+    voltage, copper, quality = (
+        np.any([events.status[name] == Status.ASSUMED for name in names if name in events.status], axis=0)
+        for names in (("kvp_kv",), ("filter_cu_mm",), _QUALITY)
+    )
+    return {
+        "kvp_kv": np.where(voltage, np.nan, events.kvp_kv),
+        "cu_mm": np.where(copper, np.nan, events.filter_cu_mm),
+        "hvl_mmal": np.where(quality, np.nan, np.nan if hvl_mmal is None else hvl_mmal),
+    }
+
+
 def study_day(header: Header) -> datetime.date | None:
     """The procedure's date; None where the report has none."""
     try:
@@ -112,17 +124,15 @@ def study_day(header: Header) -> datetime.date | None:
 def _why_not(each: Loaded, header: Header, day: datetime.date | None) -> str:
     """Why a record cannot count for a procedure at all; "" if it can."""
     record = each.record
-    if each.signature != "signed":
-        return "not signed" if each.signature == "unsigned" else each.signature
     if other := _other_machine(record.machine, header):
         return other
     if day is None:
-        return "the procedure has no date"
+        return NO_DATE
     if day < record.date:
         return f"the procedure came before it ({day.isoformat()} before {record.date.isoformat()})"
     if day > record.last_day:
         return f"expired on {record.last_day.isoformat()}, before the procedure"
-    return ""
+    return SIGNATURES[each.signature]
 
 
 def _other_machine(machine: Machine, header: Header) -> str:
@@ -201,10 +211,10 @@ def _warnings(told: Sequence[Why]) -> tuple[str, ...]:
         for reason, count in Counter(why.reasons).items():
             if reason.endswith("is later"):
                 said.append(f"Calibration record {name} would hold for {count} events too, but {reason}: that counts.")
-            elif reason.startswith("expired"):
+            elif reason.startswith("expired") or reason == NO_DATE:
                 said.append(f"Calibration record {name} does not count: {reason}.")
-            elif reason == "changed since it was signed":
-                said.append(f"Calibration record {name} does not count: it was {reason}.")
+            elif reason and reason in SIGNATURES.values():
+                said.append(f"Calibration record {name} does not count: it was {reason} (skindose calibrate sign).")
     return tuple(said)
 
 

@@ -10,7 +10,9 @@ import datetime
 import hashlib
 import json
 import re
+import stat
 import tomllib
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +30,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 Uncertainty = Annotated[float, Field(gt=0, le=0.5)]
 Range = tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]]
 SHORT_SERIAL = 4  # letters; shorter serial numbers ("1") are what anonymised or careless files carry
+_NO_NOISE = 0.95  # what falls by more towards a harder beam is a slip of the pen
 _LARGEST_BYTES = 2**20
 _REMEDY = "Mend the record; docs/calibration.md shows every key."
 
@@ -101,6 +104,10 @@ class Measured(_Scope):
         for name, nodes in (("at_kvp_kv", self.at_kvp_kv), ("at_cu_mm", self.at_cu_mm)):
             if any(a >= b for a, b in pairwise(nodes)):
                 raise ValueError(f"{name} must rise")
+        for series in (*self.transmission, *zip(*self.transmission, strict=True)):
+            for softer, harder in pairwise(series):
+                if harder < _NO_NOISE * softer:
+                    raise ValueError(f"transmission falls from {softer:g} to {harder:g}; a harder beam passes better")
         return self
 
     def curve(self) -> Curve:
@@ -187,15 +194,22 @@ def load_folder(folder: Path | None) -> tuple[Loaded, ...]:
     if folder is None:
         return ()
     if not folder.is_dir():
-        raise SettingsError(
-            "the folder of calibration records does not exist", str(folder), "Check calibration_folder."
-        )
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise SettingsError(f"the folder of calibration records {what}", str(folder), "Check calibration_folder.")
     found = tuple(load(path) for path in sorted(folder.glob("*.toml")))
-    names: dict[str, str] = {}
-    for each in found:
-        if (first := names.setdefault(each.record.name, each.file)) != each.file:
-            raise SettingsError(f"the name {each.record.name} is that of {first} too", each.file, "Rename one of them.")
+    for mistake in repeated_names(found):
+        raise mistake
     return found
+
+
+def repeated_names(records: Sequence[Loaded]) -> tuple[SettingsError, ...]:
+    """Of every record whose name another file has before it, the mistake."""
+    first: dict[str, str] = {}
+    return tuple(
+        SettingsError(f"the name {each.record.name} is that of {file} too", each.file, "Rename one of them.")
+        for each in records
+        if (file := first.setdefault(each.record.name, each.file)) != each.file
+    )
 
 
 def parse(text: str, where: str) -> Loaded:
@@ -210,7 +224,7 @@ def parse(text: str, where: str) -> Loaded:
         raise SettingsError(f"not valid TOML: {str(error)[:150]}", where, "Mend the record.") from None
     except ValidationError as error:
         first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"]) or "record"
+        key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"]) or "record"
         raise SettingsError(f"{key}: {plain_words(first)}", where, _REMEDY) from None
     signature = record.signature
     if signature is None:
@@ -228,7 +242,10 @@ def _tuples(value: Any) -> Any:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # a pipe would wait for ever
+            raise SettingsError("this is no file", path.name, "Give a TOML record.")
+        if status.st_size > _LARGEST_BYTES:
             raise SettingsError("this is too large for a calibration record", path.name, "Give a TOML record.")
         return path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:

@@ -72,7 +72,9 @@ def hierarchy(phantom: Phantom) -> Hierarchy:
     return found
 
 
-def cast(beams: Beams, phantom: Phantom, threads: int | None = None, halo_mm: float = 0.0) -> Hits:
+def cast(
+    beams: Beams, phantom: Phantom, threads: int | None = None, halo_mm: float = 0.0, thickness: bool = False
+) -> Hits:
     """Which cells each beam lights: inside the field, facing the source, not shadowed by another part of the body.
 
     With a halo, also those that the beam would light if its edges lay `halo_mm` farther out, at the reference plane and
@@ -85,6 +87,7 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None, halo_mm: fl
 
     threads   how many to work with; None: one per processor that this process may use
     halo_mm   at least 0
+    thickness give also how thick the body is behind each cell
     raises    ValueError where a beam's numbers are not finite
     """
     tree = hierarchy(phantom)
@@ -117,6 +120,7 @@ def cast(beams: Beams, phantom: Phantom, threads: int | None = None, halo_mm: fl
         coverage=columns[5],
         path_mm=columns[jit.COLUMNS :].T,
         primary=columns[5] > 0.0,
+        thickness_mm=thickness_mm(phantom, threads)[cell] if thickness else None,
     )
 
 

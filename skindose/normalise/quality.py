@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from skindose.model import Status
+from skindose.model import Code, Status
 from skindose.normalise.items import Record
-from skindose.normalise.standin import plus_minus, within
+from skindose.normalise.standin import default_spread, plus_minus, within
 from skindose.normalise.vocabulary import filter_material, thickest_mm, word
 from skindose.normalise.work import Span, Work
 
@@ -101,9 +102,8 @@ def _stack(work: Work, event: int, record: Record) -> list[Layer]:
             found += _parts(work, event, thickness)
         elif material:
             found.append(Layer(material, thickness))
-        elif thickness > 0:
-            named = next((code.meaning for code in codes), "a material not named")
-            work.notes.warn(f"a filter of {named} ({thickness:g} mm)", "left out of the beam quality", event)
+        elif thickness != 0:
+            found.append(_unknown(work, event, codes, thickness))
     return [layer for layer in found if layer.thickness_mm != 0 or layer.material in ("Al", "Cu")]
 
 
@@ -116,6 +116,16 @@ def _parts(work: Work, event: int, thickness_mm: float) -> list[Layer]:
     how = f"{copper:.3g} mm of it is taken as copper, the rest as aluminium, {within(spread, 'mm')}"
     work.notes.assume(what, how, event)
     return [Layer("Cu", copper, min(spread, copper)), Layer("Al", backing, spread)]
+
+
+def _unknown(work: Work, event: int, codes: Iterable[Code], thickness_mm: float) -> Layer:
+    """A filter of no known material: as little and as unsure as copper that the file does not tell."""
+    named = next((code.meaning for code in codes if code.meaning.strip()), "a material not named")
+    size = f"{thickness_mm:g} mm" if thickness_mm > 0 else "thickness not given"
+    spread = default_spread("filter_cu_mm")
+    how = f"left out of the beam quality, which is unsure by {within(spread, 'mm')} of copper"
+    work.notes.warn(f"a filter of {named} ({size})", how, event)
+    return Layer("Cu", 0.0, spread)
 
 
 def _partial(work: Work, event: int, kind: str, thickness_mm: float) -> None:

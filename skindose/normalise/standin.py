@@ -66,5 +66,9 @@ def plus_minus(value: float, spread: float, unit: str) -> str:
 
 
 def within(spread: float, unit: str) -> str:
-    """An uncertainty in words: "+- 15 kV"."""
-    return f"+- {spread:.2g} {unit}"
+    """An uncertainty in words: "+- 15 kV".
+
+    >>> within(112.3, "mm")
+    '+- 112 mm'
+    """
+    return f"+- {spread:.0f} {unit}" if spread >= 99.5 else f"+- {spread:.2g} {unit}"

@@ -39,8 +39,8 @@ def factors(
     of the halo, outside the primary beam, have scatter alone.
 
     calibrations   which records hold for the events; None: uncalibrated
-    body           whose cells were hit, for the lie and the extent of what scatters; where these are not all of the
-                   beams' hits, `lit` of all of them; None: flat, endless, across the ray
+    body           whose cells were hit, for the lie and the extent of what scatters; where these are not all hits of
+                   the beams, `lit` of all of them; None: flat, endless, across the ray
     raises         SettingsError for a support material or a measured transmission that is not there
     """
     known = uncalibrated(len(events)) if calibrations is None else calibrations

@@ -141,7 +141,7 @@ class Lit:
     """What of the body some beams light, so that the scatter of some of their hits can be told.
 
     normal    (cells, 3) of the body; without rows: flat, endless, across every ray
-    whole     (beams, 3, 4) see `jit.lit`
+    whole     (beams, 4, 4) see `jit.lit`
     """
 
     normal: FloatArray
@@ -149,9 +149,12 @@ class Lit:
 
 
 def lit(beams: Beams, hits: Hits, body: Phantom | None) -> Lit:
-    """What of the body the beams light, from all their hits; without a body: all of the field."""
+    """What of the body the beams light, from all their hits; without a body: all of the field.
+
+    Where the hits do not tell how thick it is behind the skin, it is thick.
+    """
     normal = np.zeros((0, 3)) if body is None else np.ascontiguousarray(body.normal)
-    whole = np.empty((len(beams), 3, 4))
+    whole = np.empty((len(beams), 4, 4))
     jit.lit(hits.beam_start, _packed(beams), _columns(hits), hits.primary, hits.cell, normal, MARGIN_MM, whole)
     return Lit(normal, whole)
 
@@ -178,4 +181,7 @@ def _packed(beams: Beams) -> FloatArray:
 
 
 def _columns(hits: Hits) -> tuple[FloatArray, ...]:
-    return tuple(np.ascontiguousarray(column) for column in (hits.distance_mm, hits.u_mm, hits.v_mm))
+    thick = hits.thickness_mm
+    if thick is None:
+        thick = np.full(len(hits.cell), spread().thickness_mm[-1])
+    return tuple(np.ascontiguousarray(column) for column in (hits.distance_mm, hits.u_mm, hits.v_mm, thick))

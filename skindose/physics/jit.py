@@ -66,7 +66,7 @@ def _between(place, last):
 @njit(nogil=True, error_model="numpy")
 def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
     """What of the body a beam lights; into `lit`, see `lit`."""
-    x = y = z = distance = 0.0
+    x = y = z = distance = thickness = 0.0
     u_min = v_min = np.inf
     u_max = v_max = -np.inf
     count = 0
@@ -78,11 +78,13 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
             u_min, u_max = min(u_min, u), max(u_max, u)
             v_min, v_max = min(v_min, v), max(v_max, v)
             distance += hits[0][hit]
+            thickness += hits[3][hit]
             count += 1
     length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
     for k in range(3):
         lit[0, k] = (x * beam[5 + 3 * k] + y * beam[6 + 3 * k] + z * beam[7 + 3 * k]) / length
     lit[0, 3] = distance / max(count, 1)
+    lit[3] = thickness / max(count, 1)
     lit[1, 0], lit[1, 1], lit[1, 2], lit[1, 3] = u_min, u_max, v_min, v_max
     for k in range(4):
         within = beam[1 + k] - lit[1, k] if k % 2 else lit[1, k] - beam[1 + k]
@@ -95,10 +97,12 @@ def _lit(hits, primary, cell, normal, beam, first, last, margin, lit):
 def lit(starts, beams, hits, primary, cell, normal, margin, out):
     """What of the body each beam lights; arguments as of `scatter`.
 
+    hits     four of (hits,): distance, u, v, thickness of the body behind the cell
     margin   mm at the reference plane
-    out      (beams, 3, 4) gets: mean outward normal of what is lit, along the field's u, v and the axis, and its mean
+    out      (beams, 4, 4) gets: mean outward normal of what is lit, along the field's u, v and the axis, and its mean
              distance, 0 where nothing is; edges of what is lit within the field; which of them (1) are the body's own:
-             where nothing lit comes nearer than `margin` to the field's. Without rows in `normal` all of the field
+             where nothing lit comes nearer than `margin` to the field's; mean thickness behind what is lit.
+             Without rows in `normal` all of the field
     """
     for b in range(len(beams)):
         first, last = starts[b], starts[b + 1]
@@ -108,6 +112,7 @@ def lit(starts, beams, hits, primary, cell, normal, margin, out):
         out[b] = 0.0
         for hit in range(first, last):
             out[b, 0, 3] += hits[0][hit] / (last - first)
+            out[b, 3] += hits[3][hit] / (last - first)
         for k in range(4):
             out[b, 1, k] = beams[b, 1 + k]
 
@@ -171,10 +176,10 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
     strip_start    (beams + 1,) first strip of each beam
     strips         (strips, 4) u_min, u_max, v_min, v_max at the reference plane, mm
     integrals      (2, PLACES + 1, widths) G(x) - 1/2 and g(x) of each width, at x = REACH_MM (k / PLACES)^2
-    hits           three of (hits,): distance, u, v
+    hits           three or more of (hits,): distance, u, v
     cell           (hits,) row of `normal`
     normal         (cells, 3) outwards; without rows the surface counts as flat and across the beam
-    whole          (beams, 3, 4) of `lit`, from all hits of the beams; a beam that lights nothing scatters nothing
+    whole          (beams, 4, 4) of `lit`, from all hits of the beams; a beam that lights nothing scatters nothing
     body           thicknesses of `weights`, then the share that counts of a distance to an edge that is the body's own
     out            (hits,) gets the result
     """
@@ -190,7 +195,7 @@ def scatter(starts, beams, weights, of_beam, strip_start, strips, integrals, hit
         if distance == 0.0:
             out[first:last] = 0.0
             continue
-        deepest = layers - 1.0
+        deepest = _layer(lit[3, 0], body, layers)
         for k in (0, 2):
             if lit[2, k] + lit[2, k + 1] == 2.0:
                 wide = (lit[1, k + 1] - lit[1, k]) * distance / reference

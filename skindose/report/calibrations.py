@@ -9,6 +9,14 @@ from typing import Any
 from skindose.calibration import Loaded, Why
 from skindose.report.terminal import console, printable
 
+_OWN = {
+    "plane": "plane {}",
+    "factor": "factor {}",
+    "uncertainty_percent": "uncertainty {} %",
+    "date": "date {}",
+    "responsible": "by {}",
+}
+
 
 def to_dict(loaded: Loaded, today: datetime.date) -> dict[str, Any]:
     """A record and its state, for `--json`."""
@@ -64,6 +72,9 @@ def print_why(name: str, document: Mapping[str, Any]) -> None:
     """The document of `skindose calibrate show --json`, for people."""
     out = console()
     out.print(f"{printable(name)}: {document['date'] or 'no date'}, {document['events']} events", style="bold")
+    if not document["records"]:
+        no_folder = "No folder of records is given (--calibrations, or calibration_folder with --config)."
+        out.print("The folder has no record." if document["folder_given"] else no_folder)
     for each in document["records"]:
         factors = ", ".join(f"{value:g}" for value in each["factors"])
         shown = f" (x {factors})" if factors else ""
@@ -74,7 +85,7 @@ def print_why(name: str, document: Mapping[str, Any]) -> None:
     if document["uncalibrated"]:
         out.print(f"Uncalibrated: events {_numbers(document['uncalibrated'])}")
     for own in document["reported"]:
-        words = ", ".join(f"{key} {value}" for key, value in own.items() if value is not None)
+        words = ", ".join(_OWN[key].format(value) for key, value in own.items() if value is not None)
         out.print(f"The report's own calibration, never applied: {printable(words)}")
 
 

@@ -21,7 +21,7 @@ _HEADS = {
 def print_explanation(found: Mapping[str, Any], every: bool) -> None:
     """The document of `skindose explain --json`, for people; `every` event or the largest ten."""
     out, place = console(), found["place"]
-    where = ", ".join(f"{value:.0f}" for value in place["position_mm"])
+    where = ", ".join(f"{value:z.0f}" for value in place["position_mm"])
     out.print(printable(str(found["file"])), style="bold")
     out.print(
         f"{format_dose_mgy(found['dose_mgy'])} to {found['dose_medium']}, {place['what']}: {place['region']}, cell "

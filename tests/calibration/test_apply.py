@@ -71,12 +71,12 @@ def test_without_a_record_the_result_is_uncalibrated():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"signed": False}, ""),
+        ({"signed": False}, "lab-1 does not count: it was not signed"),
         ({"date": "20250531"}, ""),
         ({"date": "20260601"}, "expired on 2026-05-31"),
         ({"station": "LAB 2"}, ""),
         ({"station": ""}, ""),
-        ({"date": ""}, ""),
+        ({"date": ""}, "lab-1 does not count: the procedure has no date"),
     ],
     ids=["unsigned", "a day too early", "a day too late", "another room", "no room", "no date"],
 )
@@ -86,6 +86,7 @@ def test_a_record_that_does_not_count_changes_nothing(tmp_path, change, said):
     close(peak(result), peak(computed(None)), rtol=1e-12, because="nothing is applied")
     assert summary(result)["calibration"]["status"] == "uncalibrated"
     assert said in " ".join(result.warnings)
+    assert bool(said) == ("lab-1" in " ".join(result.warnings)), "another machine's record is no news"
 
 
 @pytest.mark.parametrize("date", ["20250601", "20260531"])
@@ -140,6 +141,24 @@ def test_ranges_of_the_half_value_layer(tmp_path):
     events = [{"filters_mm": (("copper", 0.0),)}, {"kvp_kv": 100.0}]
     found = computed(put(tmp_path, air_kerma(BY_HVL)), *events).calibrations.factor
     np.testing.assert_array_equal(found, [1.1, 1.3])  # 2.8 and 7.6 mm Al [physics.md]
+
+
+def test_a_stand_in_lies_in_no_range(tmp_path):
+    """A voltage or filter that the file lacks is no known one: the factor for it is not known either."""
+    for text, said in ((TWO_BEAMS, [1.1, 1.0, 1.1]), (BY_HVL, [1.3, 1.0, 1.0])):
+        found = computed(put(tmp_path, air_kerma(text)), {}, {"kvp_kv": None}, {"filters_mm": ()})
+        np.testing.assert_array_equal(found.calibrations.factor, said)
+
+
+def test_an_unsigned_record_of_another_machine_is_no_news(tmp_path):
+    result = computed(put(tmp_path, air_kerma(), signed=False), station="LAB 2")
+    assert "lab-1" not in " ".join(result.warnings)
+
+
+def test_an_event_without_dose_and_beam_has_no_half_value_layer(tmp_path):
+    silent = {"air_kerma_rp_mgy": None, "kap_gycm2": None, "kvp_kv": None, "filters_mm": ()}
+    found = computed(put(tmp_path, air_kerma(BY_HVL)), {}, silent).calibrations.factor
+    np.testing.assert_array_equal(found, [1.3, 1.0])
 
 
 def test_a_correction_that_is_switched_off_uses_no_record(tmp_path):

@@ -1,6 +1,7 @@
 """`skindose calibrate` as a physicist calls it."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -52,6 +53,13 @@ def test_check_of_good_records(skindose, tmp_path):
     found = json.loads(out)
     assert found["valid"]
     assert found["records"][0]["signature"] == "signed"
+    path = tmp_path / "0.toml"
+    path.write_text(path.read_text().replace("1.1", "1.2"))
+    (tmp_path / "copy.toml").write_text(path.read_text())
+    code, out, err = skindose("check", tmp_path)
+    assert code == 2
+    assert "0.toml: changed since it was signed. Check it and sign it again" in err
+    assert "copy.toml: the name lab-1 is that of 0.toml too" in err
     code, out, err = skindose("check", "nowhere.toml")
     assert code == 2
     assert err.startswith("nowhere.toml: cannot read the calibration record: no such file")
@@ -65,6 +73,8 @@ def test_sign_list_and_show(skindose, tmp_path):
     assert code == 0
     assert "lab-1, air-kerma: applied to events none\n  not to 1-2: not signed" in out
     assert "Uncalibrated: events 1-2" in out
+    code, out, _ = skindose("show", "case.dcm")
+    assert "No folder of records is given" in out
     code, out, _ = skindose("sign", "0.toml", "--by", "A. Expert")
     assert (code, out) == (0, "0.toml: lab-1 is signed by A. Expert.\n")
     code, out, _ = skindose("show", "case.dcm", "--calibrations", ".", "--json")
@@ -76,13 +86,24 @@ def test_sign_list_and_show(skindose, tmp_path):
     assert "signed by A. Expert" in out
 
 
-def test_list_wants_a_folder(skindose):
+def test_list_wants_a_folder(skindose, tmp_path):
     code, _, err = skindose("list")
     assert code == 2
     assert err == "calibrate: no folder of records is given. Give --calibrations FOLDER, or --config FILE.\n"
     code, _, err = skindose("list", "--calibrations", "nowhere")
     assert code == 2
     assert "nowhere: the folder of calibration records does not exist" in err
+    put(tmp_path, air_kerma())
+    code, _, err = skindose("list", "--calibrations", "0.toml")
+    assert code == 2
+    assert "0.toml: the folder of calibration records is no folder" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_the_folder_is_not_waited_for(skindose, tmp_path):
+    os.mkfifo(tmp_path / "0.toml")
+    code, _, err = skindose("list", "--calibrations", ".")
+    assert (code, err) == (2, "0.toml: this is no file. Give a TOML record.\n")
 
 
 def test_sign_wants_a_name(skindose, tmp_path):

@@ -203,3 +203,17 @@ def test_a_filter_without_thickness_is_missing_not_zero():
     events = normalise(procedure(event(1), event(2, added_filter(COPPER, None), without=("x_ray_filters",))))
     close(events.filter_cu_mm, [0.3, 0.3], rtol=1e-12, because="the other event's")
     assert events.status["filter_cu_mm"][1] == Status.ASSUMED
+
+
+@pytest.mark.parametrize(
+    ("size", "named"),
+    [(0.1, "a filter of Unobtainium (0.1 mm)"), (None, "a filter of Unobtainium (thickness not given)")],
+)
+def test_a_filter_of_no_known_material_makes_the_quality_unsure(size, named):
+    """Left out, but not as if it were not there: its copper is as unsure as one that the file does not tell."""
+    odd = Code("1", "99X", "Unobtainium")
+    events = one(added_filter(COPPER, 0.2), added_filter(odd, size))
+    close(filters(events), (0.0, 0.2), rtol=1e-12, because="what is known of it")
+    assert events.status["filter_cu_mm"][0] == Status.ASSUMED
+    close(events.spread["filter_cu_mm"], [0.2], rtol=1e-12, because="a copper filter's default")
+    assert any(named in text for text in events.warnings)
