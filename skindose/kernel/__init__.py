@@ -1,5 +1,5 @@
 """Beams x Phantom -> Hits: the compiled ray caster."""
 
-from skindose.kernel.cast import cast
+from skindose.kernel.cast import cast, thickness_mm
 
-__all__ = ["cast"]
+__all__ = ["cast", "thickness_mm"]

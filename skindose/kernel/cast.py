@@ -17,6 +17,9 @@ from skindose.model import Beams, ByteArray, FloatArray, Hits, IntArray, Phantom
 
 # Beams that one thread does at a time.
 SHARE = 64
+# Cells whose thickness one thread looks for at a time, and the largest that is told apart: more scatters no more.
+THICKNESS_SHARE = 8192
+THICKEST_MM = 300.0
 # Room for the hits of one thread's beams, beside one cell each.
 ROOM = 1 << 16
 
@@ -42,6 +45,7 @@ class Hierarchy(NamedTuple):
 
 
 _hierarchies: WeakKeyDictionary[Phantom, Hierarchy] = WeakKeyDictionary()
+_thicknesses: WeakKeyDictionary[Phantom, FloatArray] = WeakKeyDictionary()
 
 
 def hierarchy(phantom: Phantom) -> Hierarchy:
@@ -122,6 +126,29 @@ def cast(
         primary=columns[5] > 0.0,
         thickness_mm=thickness_mm(phantom, threads)[cell] if thickness else None,
     )
+
+
+def thickness_mm(phantom: Phantom, threads: int | None = None) -> FloatArray:
+    """(cells,) how far the body goes on behind each cell, along its inward normal; at most `THICKEST_MM`.
+
+    Worked out once per phantom. Where the surface is open and nothing lies behind a cell it is `THICKEST_MM`.
+    """
+    found = _thicknesses.get(phantom)
+    if found is None:
+        tree = hierarchy(phantom)
+        place = np.arange(len(tree.order), dtype=np.int64)
+        parts = np.array_split(place, max(1, len(place) // THICKNESS_SHARE))
+        behind = [np.empty(len(part)) for part in parts]
+
+        def fill(part: int) -> None:
+            jit.thickness(parts[part], THICKEST_MM, tree.corners, tree.faces, tree.nodes, behind[part])
+
+        with _workers(threads, len(parts)) as work:
+            list(work(fill, range(len(parts))))
+        found = np.empty(len(tree.order))
+        found[tree.order] = np.concatenate(behind)
+        _thicknesses[phantom] = found
+    return found
 
 
 @contextmanager
