@@ -372,7 +372,7 @@ class Hits:
 class Factors:
     """The factors of the skin-dose equation, one element per hit; pure numbers.
 
-    dose = air_kerma_rp * calibration * inverse_square * transmission * medium * (coverage + scatter)
+    dose = air_kerma_rp * calibration * inverse_square * transmission * heel * medium * (coverage + scatter)
     """
 
     inverse_square: FloatArray

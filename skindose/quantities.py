@@ -22,8 +22,8 @@ from skindose.uncertainty import KERMA_TOLERANCE, kerma_tolerance
 
 # Least distance from focal spot to skin that equipment for interventional use allows [IEC 60601-1-3].
 LEAST_SKIN_DISTANCE_MM = 380.0
-# Largest backscatter factor times medium factor over the published tables [Benmakhlouf 2011], for an upper bound.
-LARGEST_SCATTER_FACTOR = 1.7
+# Largest (1 + scatter) times medium factor, for an upper bound: 1.74 in water, 1.78 in soft tissue, in fields of 48 cm.
+LARGEST_SCATTER_FACTOR = 1.8
 # No field is smaller at the reference point: a KAP that says so is in a wrong unit. (The engine's 10 cm2 would do
 # for whole procedures; single events of 2 x 2 cm occur.)
 SMALLEST_FIELD_CM2 = 1.0

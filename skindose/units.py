@@ -110,11 +110,6 @@ def mm2_to_cm2(value_mm2: float) -> float:
     return value_mm2 / 100.0
 
 
-def mm2_to_m2(value_mm2: FloatArray) -> FloatArray:
-    """mm2 to m2."""
-    return value_mm2 / 1e6
-
-
 def mm_to_cm(value_mm: _Lengths) -> _Lengths:
     """mm to cm; also 1/cm to 1/mm."""
     return value_mm / 10.0

@@ -32,7 +32,18 @@ _BLOCK = 100_000_000
 _PLACES, _APART_MM = 8, 9.0
 _HOT = 0.35  # cells below this share of the highest dose are not looked at,
 _NEARLY = 0.8  # and under each way those below this share: the rough map is right to 20 %
-_COLUMNS = ("cell", "distance_mm", "cos_incidence", "u_mm", "v_mm", "edge_mm", "coverage", "path_mm", "primary")
+_COLUMNS = (
+    "cell",
+    "distance_mm",
+    "cos_incidence",
+    "u_mm",
+    "v_mm",
+    "edge_mm",
+    "coverage",
+    "path_mm",
+    "primary",
+    "thickness_mm",
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, calib
     from skindose.physics import factors, lit
 
     beams = thinned(beams)
-    hits = kernel.cast(beams, body)
+    hits = kernel.cast(beams, body, thickness=True)
     whole = lit(beams, hits, body)
     rows: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
     rows[:: max(1, len(rows) // _SAMPLE)] = True
@@ -192,7 +203,7 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
     from skindose.physics import lit
 
     beams = moved(scene.beams, scene.events, moves, rows)
-    hits = kernel.cast(beams, scene.body, threads=1)
+    hits = kernel.cast(beams, scene.body, threads=1, thickness=True)
     dose = _rough_dose_mgy(scene, beams, hits)
     square = np.zeros(len(shown))
     wanted: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)

@@ -15,6 +15,7 @@ from skindose.montecarlo import Scene as MonteCarlo
 from skindose.phantom import shapes
 from skindose.physics import backscatter, factors, medium
 from skindose.physics.quality import quality, tables
+from skindose.quantities import LARGEST_SCATTER_FACTOR
 from skindose.uncertainty.recast import some
 from tests import scenes
 from tests.close import close
@@ -315,7 +316,7 @@ def test_a_beam_beside_the_body_scatters_nothing():
 def test_some_of_the_hits_scatter_as_among_all_of_them():
     body = scenes.phantom(*shapes.cylinder(60.0, 60.0, 400.0))
     beams = replace(scene.beams(1, 200.0, layers=()), source_mm=np.array([[0.0, 600.0, -200.0]]))
-    hits = kernel.cast(beams, body)
+    hits = kernel.cast(beams, body, thickness=True)
     rows = np.zeros(len(hits.cell), dtype=bool)
     rows[50:70] = True
     whole = backscatter.lit(beams, hits, body)
@@ -347,3 +348,14 @@ def test_equivalent_side():
     circular = np.array([False, False, True, False])
     got = backscatter.equivalent_side_mm(fields, circular)
     close(got, [100, 80, 88.6227, 2 * 100 * 40 / 140], rtol=1e-5, because="2ab/(a+b) and sqrt(pi)/2 times the diameter")
+
+
+@pytest.mark.parametrize("name", ["water", "skin", "soft-tissue"])
+def test_no_beam_scatters_more_than_the_upper_bound_of_the_peak_says(name):
+    most = [
+        (1 + found.scatter[0]) * found.medium[0]
+        for kvp_kv in (70, 90, 110)
+        for cu_mm in (0.9, 1.5)
+        for found in [factors(scene.events(kvp_kv, cu_mm), scene.beams(1, 480.0), scene.hits(1), Settings(medium=name))]
+    ]
+    assert max(most) < LARGEST_SCATTER_FACTOR

@@ -137,9 +137,13 @@ def test_the_candidates_hold_the_peak_of_the_whole_map(result, parts):
     body, events = result.phantom, len(result.events)
     for row in (0, 3, 7):
         beams = shift.moved(shown.beams, result.events, moves, np.array([row], dtype=np.int32))
-        hits = kernel.cast(beams, body)
+        hits = kernel.cast(beams, body, thickness=True)
         found = physics.factors(result.events, beams, hits, OVAL, None, body)
         dose, event = hit_dose_mgy(beams, hits, found), beams.event[hits.beam()]
+        whole = np.bincount(hits.cell, weights=dose, minlength=len(body.area_mm2))
+        patches = around(cast.places[row].cell, body)
+        want = (whole[patches.cell] * patches.share).sum(axis=1)  # cell -1 has no share
+        close(cast.places[row].dose_mgy.sum(axis=1), want, rtol=1e-9, because="some of the hits, the same beams")
         log_t = np.log(found.transmission)
         reading = np.array([[one.events[e] for one in own.readings] for e in range(events)]).argmax(axis=1)
         got = draws.peaks(cast.places[row], own, factors).dose_mgy
