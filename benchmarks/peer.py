@@ -121,6 +121,8 @@ def write_mesh(path: Path) -> None:
     """Its body as a binary STL in mm, for `skindose run --phantom FILE.stl --placement table`."""
     from stl import mesh
 
+    if path.exists():  # an input given by mistake is never written over
+        raise SystemExit(f"{path} is there already: name a new file")
     corners = body_mm()
     out = mesh.Mesh(np.zeros(len(corners), dtype=mesh.Mesh.dtype))
     out.vectors[:] = corners
@@ -323,7 +325,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.add_argument("--plain", action="store_true", help="its own run and nothing else, in this folder and process")
-    parser.add_argument("--mesh", action="store_true", help="write its body as STL in mm, in the patient frame")
+    parser.add_argument("--mesh", type=Path, metavar="STL", help="write its body in mm, patient frame, to a new file")
     parser.add_argument("--shadows", action="store_true", help="its peak without the cells that the body hides")
     parser.add_argument("--hidden", action="store_true", help="the same, from this folder and process")
     parser.add_argument("--details", action="store_true", help="its numbers as JSON, from this folder and process")
@@ -332,7 +334,7 @@ def main() -> None:
     if options.plain:
         run_plain(files[0])
     elif options.mesh:
-        write_mesh(files[0])
+        write_mesh(options.mesh)
     elif options.shadows:
         print(json.dumps([details(path, "--hidden") for path in files], indent=1))
     elif options.hidden:

@@ -87,6 +87,7 @@ class _Parts:
     medium: tuple[FloatArray, FloatArray] | None  # (events,) for incident and for backscattered photons
     support: table.Support | None
     normal: FloatArray  # (beams, 3) the table's normal along axis, u and v
+    above_mm: FloatArray  # (beams,) height of the support's upper surface over the focal spot
 
     @classmethod
     def of(cls, events: Events, beams: Beams, found: Quality, settings: Settings, known: Calibrations) -> _Parts:
@@ -98,7 +99,13 @@ class _Parts:
             medium=medium.ratios(found, settings.medium) if "medium" in chosen else None,
             support=table.support(events.machine, found, beams.support, known) if with_table else None,
             normal=np.stack([(part * normal).sum(axis=1) for part in (beams.axis, beams.u, beams.v)], axis=1),
+            above_mm=(normal * beams.source_mm).sum(axis=1) + beams.table_origin_mm[:, 1] - _upper_mm(beams),
         )
+
+
+def _upper_mm(beams: Beams) -> float:
+    """y of the support's upper surface in the table frame."""
+    return min((layer.top_mm for layer in beams.support), default=0.0)
 
 
 def _blocks(beam_start: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -126,7 +133,10 @@ def _block(
         into = medium.at_skin(parts.medium[0][event], parts.medium[1][event], hits.coverage[rows], scattered)
     if parts.support is not None:
         along, across_u, across_v = parts.normal[which].T
-        cosine = np.abs(reference * along + u * across_u + v * across_v) / to_plane
+        up = -(reference * along + u * across_u + v * across_v) / to_plane
+        cosine = np.abs(up)
+        gap = np.maximum(distance * up - parts.above_mm[which], 0.0) / np.maximum(cosine, 1e-6)
+        side = table.contact_side_mm(parts.support, event, side, gap)
         through = table.transmission(parts.support, event, hits.path_mm[rows], cosine, side)
     return (reference / distance) ** 2, through, into
 

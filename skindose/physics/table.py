@@ -59,12 +59,14 @@ class Support:
     hardening       (events,) h
     per_mm          (events, layers) share of that loss per mm of path in each layer
     returned        (events, sides, angles) phi over `SIDES_MM` and multiples of `ANGLE_STEP_DEG`
+    depth_mm        (events,) mean depth below the upper surface at which that loss arises
     """
 
     log_t0: FloatArray
     hardening: FloatArray
     per_mm: FloatArray
     returned: FloatArray
+    depth_mm: FloatArray
 
 
 def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: Calibrations | None = None) -> Support:
@@ -89,7 +91,9 @@ def support(machine: Machine, beams: Quality, layers: tuple[Layer, ...], known: 
         log_t0 = np.where(own, narrow, log_t0)
     twice = np.log(beams.kerma @ np.exp(-2 * (thickness @ mu)))
     scale = log_t0 / np.minimum(described, -1e-12)
-    return Support(log_t0, (twice / 2 - described) * scale**2, per_mm, phi)
+    middle_mm = np.array([layer.top_mm + layer.thickness_mm / 2 for layer in layers])
+    depth_mm = (per_mm * thickness) @ (middle_mm - min(layer.top_mm for layer in layers))
+    return Support(log_t0, (twice / 2 - described) * scale**2, per_mm, phi, depth_mm)
 
 
 def _believable(absurd: NDArray[Any], narrow: FloatArray, curve: Curve, known: Calibrations | None) -> None:
@@ -223,6 +227,18 @@ def at(curve: Curve, kvp_kv: FloatArray, cu_mm: FloatArray) -> FloatArray:
     return np.array([np.interp(x, nodes, row) for x, row in zip(place, at_kvp, strict=True)])
 
 
+def contact_side_mm(stack: Support, event: IntArray, side_mm: FloatArray, gap_mm: FloatArray) -> FloatArray:
+    """Side of the field whose forward scatter on the support equals that of a field of `side_mm` across a gap.
+
+        side x depth / (depth + gap), since single scattering depends on the field's size over its distance alone
+
+    gap_mm    (hits,) along the ray, from the support's upper surface to the skin; at least 0
+    """
+    depth = np.maximum(stack.depth_mm[event], 1e-3)
+    found: FloatArray = side_mm * depth / (depth + gap_mm)
+    return found
+
+
 def transmission(
     stack: Support, event: IntArray, path_mm: FloatArray, cosine: FloatArray, side_mm: FloatArray
 ) -> FloatArray:
@@ -231,7 +247,8 @@ def transmission(
     event      (hits,) the event of each ray
     path_mm    (hits, layers) path through each layer
     cosine     (hits,) between ray and table normal, 0 to 1
-    side_mm    (hits,) equivalent square side of the field at the skin
+    side_mm    (hits,) equivalent square side of the field at the skin, which lies on the support; else see
+               `contact_side_mm`
     returns    (hits,) in (0, 1]; 1 where the ray misses the support
     """
     times = np.einsum("hl,hl->h", path_mm, stack.per_mm[event])

@@ -87,9 +87,9 @@ def test_at_least_95_percent_of_the_air_kerma_is_mapped(results, name):
 @pytest.mark.parametrize(
     ("name", "want_mgy"),
     [
-        ("siemens_axiom_artis", 1.33),
+        ("siemens_axiom_artis", 1.32),
         ("siemens_axiom_example_procedure", 15.1),
-        ("philips_legacy_316_events_7.7Gy", 7530.0),
+        ("philips_legacy_316_events_7.7Gy", 7440.0),
     ],
 )
 def test_peaks_are_what_the_readme_says(results, name, want_mgy):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from skindose.calibration import uncalibrated
+from skindose.config import Settings
 from skindose.errors import SettingsError
 from skindose.model import Layer
-from skindose.physics import table
+from skindose.physics import factors, table
 from skindose.physics.quality import quality
 from tests.close import close
 from tests.physics import scene
@@ -223,6 +224,38 @@ def test_a_layer_of_no_thickness_does_nothing():
     )
     alone = (layers[3],)
     assert perpendicular(described(80.0, 0.0, layers=alone), layers=alone) == 1.0
+
+
+def test_across_a_gap_a_field_returns_what_a_smaller_one_does_on_the_pad():
+    stack, event = described(80.0, 0.2), np.zeros(4, dtype=int)
+    side = table.contact_side_mm(stack, event, np.full(4, 100.0), np.array([0.0, 10.0, 80.0, 1e9]))
+    close(side[0], 100.0, rtol=1e-12, because="no gap")
+    through = [perpendicular(stack, side_mm=one) for one in side]
+    assert through == sorted(through, reverse=True)
+    close(through[3], perpendicular(stack), rtol=1e-4, because="far away only the narrow beam arrives")
+    alone = described(80.0, 0.2, layers=PAD)
+    close(alone.depth_mm, PAD[0].thickness_mm / 2, rtol=1e-12, because="one layer loses evenly over its depth")
+
+
+def test_the_gap_is_measured_along_the_ray_from_the_support_to_the_cell():
+    """Skin 50 mm above a support that lies level: the ray goes on by 50 mm over its cosine."""
+    support = ((-500.0, 500.0, -40.0, 0.0, -2000.0, 2000.0),)
+    beams = replace(
+        scene.beams(1, layers=PAD),
+        source_mm=np.array([[0.0, 560.0, 0.0]]),
+        table_origin_mm=np.zeros((1, 3)),
+        support_mm=np.array(support),
+    )
+    at_pad = scene.hits(1, 1, [[40.0]], distance_mm=np.array([600.0]))
+    lifted = scene.hits(1, 1, [[40.0]], distance_mm=np.array([650.0]))
+    events = scene.events(80.0, 0.2, support=PAD)
+    near, far = (factors(events, beams, hits, Settings()).transmission[0] for hits in (at_pad, lifted))
+    stack = described(80.0, 0.2, layers=PAD)
+    sides = table.contact_side_mm(
+        stack, np.zeros(2, dtype=int), 100.0 * np.array([600.0, 650.0]) / 600.0, np.array([0.0, 50.0])
+    )
+    want = [perpendicular(stack, side_mm=one, layers=PAD) for one in sides]
+    close(np.array([near, far]), np.array(want), rtol=1e-9, because="the same two numbers")
 
 
 def test_unknown_material_and_curve_are_named():
