@@ -26,8 +26,8 @@ from skindose.uncertainty.shift import Moves, joined, moved
 MOST_BEAMS = 96
 # Hits of which all factors are computed to learn the beams' mean factors.
 _SAMPLE = 20_000
-# Beams times cells that are cast in one go: up to about 60 MB of hits.
-_BLOCK = 100_000_000
+# Beams times cells that are cast in one go: up to about 10 MB of hits, of which each thread has its own.
+_BLOCK = 10_000_000
 # Places that are looked at for each way that the factors may lie, and how far apart they are: a patch is 11 mm wide.
 _PLACES, _APART_MM = 8, 9.0
 _HOT = 0.35  # cells below this share of the highest dose are not looked at,

@@ -53,8 +53,8 @@ def sane(result):
 
 
 @pytest.mark.shared
-def test_a_hundred_damaged_reports(rdsr_folder, tmp_path):
-    check(rdsr_folder, tmp_path, 100, seed=0)
+def test_sixty_damaged_reports(rdsr_folder, tmp_path):
+    check(rdsr_folder, tmp_path, 60, seed=0)
 
 
 @pytest.mark.shared
