@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import resource
 import numpy as np
-from skindose import geometry, phantom, pipeline
+from skindose import calibration, geometry, phantom, pipeline
 from skindose.config import Settings
 from skindose.model import Patient
 from tests import scenes
@@ -30,7 +30,8 @@ rows = [
 ]
 events = scenes.events(*rows)
 placement = geometry.place(events, body, settings)
-mapped = pipeline._cast(events, placement, geometry.beams(events, placement, settings), body, settings)
+known = calibration.uncalibrated(len(events))
+mapped = pipeline._cast(events, placement, geometry.beams(events, placement, settings), body, settings, known)
 print(len(body.area_mm2), len(mapped.dosemap.cell), mapped.dosemap.peak.skin_dose_mgy)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
