@@ -47,8 +47,8 @@ from skindose.uncertainty import kerma_ratio, up_to_mgy, with_uncertainty
 
 # The least distance from focal spot to skin that is allowed at all, for surgery with mobile equipment [IEC 60601-1-3].
 NEAREST_SKIN_MM = 200.0
-# Largest number of beams times cells of which the hits are held at once: about 400 MB of them.
-BLOCK = 40_000_000
+# Largest number of beams times cells of which the hits are held at once: with their factors about 600 MB.
+BLOCK = 15_000_000
 # Largest number of beams times cells of which it is kept who made the dose outside the fields: about 400 MB.
 WHOLE = 500_000_000
 # How far outside the field scattered dose is computed, at the reference plane.
