@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,6 +10,7 @@ from numpy.typing import NDArray
 
 from skindose.kernel import jit
 from skindose.model import Beams, ByteArray, FloatArray, Hits, IntArray, Phantom
+from skindose.threads import workers
 
 # Beams that one thread does at a time.
 SHARE = 64
@@ -98,7 +95,7 @@ def cast(
     packed = _pack(beams)
     slabs = np.ascontiguousarray(beams.support_mm, dtype=np.float64).reshape(-1, 6)
     parts = [packed[first : first + SHARE] for first in range(0, len(packed), SHARE)]
-    with _workers(threads, len(parts)) as work:
+    with workers(threads, len(parts)) as work:
         chosen = list(work(lambda part: _select(part, tree, halo_mm), parts))
         beam_start = np.concatenate([[0], *(np.diff(starts) for starts, _, _ in chosen)]).cumsum()
         columns = np.empty((jit.COLUMNS + len(slabs), beam_start[-1]))
@@ -143,28 +140,12 @@ def thickness_mm(phantom: Phantom, threads: int | None = None) -> FloatArray:
         def fill(part: int) -> None:
             jit.thickness(parts[part], THICKEST_MM, tree.corners, tree.faces, tree.nodes, behind[part])
 
-        with _workers(threads, len(parts)) as work:
+        with workers(threads, len(parts)) as work:
             list(work(fill, range(len(parts))))
         found = np.empty(len(tree.order))
         found[tree.order] = np.concatenate(behind)
         _thicknesses[phantom] = found
     return found
-
-
-@contextmanager
-def _workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """`map`, or that of a pool of threads where there is enough to do."""
-    count = min(threads or _processors(), tasks)
-    if count < 2:
-        yield map
-        return
-    with ThreadPoolExecutor(count) as pool:
-        yield pool.map
-
-
-def _processors() -> int:
-    """Processors that this process may use; all of them where the system does not tell (Windows, macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _select(packed: FloatArray, tree: Hierarchy, halo_mm: float) -> tuple[NDArray[np.int64], IntArray, FloatArray]:

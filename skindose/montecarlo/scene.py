@@ -12,7 +12,7 @@ from skindose.model import Beams, FloatArray, IntArray, Phantom
 from skindose.montecarlo import jit
 from skindose.montecarlo.materials import MATERIALS, Material, material, muen_rho_cm2g, tables
 from skindose.montecarlo.mesh import tree
-from skindose.montecarlo.work import workers
+from skindose.threads import workers
 
 SLOTS = 64
 """Independent parts of every run; their spread gives each uncertainty (within 9 % of itself)."""

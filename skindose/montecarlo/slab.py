@@ -9,7 +9,7 @@ import numpy as np
 from skindose.model import FloatArray
 from skindose.montecarlo import jit
 from skindose.montecarlo.materials import MATERIALS, Material, muen_rho_cm2g, tables
-from skindose.montecarlo.work import workers
+from skindose.threads import workers
 
 BATCH = 20_000
 """Histories of a batch; their spread gives the uncertainty."""

@@ -6,8 +6,6 @@ patches there only.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -19,6 +17,7 @@ from skindose import geometry
 from skindose.config import Settings
 from skindose.dose import hit_dose_mgy
 from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, IntArray, Phantom
+from skindose.threads import workers
 from skindose.uncertainty.patches import Patches, around
 from skindose.uncertainty.shift import Moves, joined, moved
 
@@ -158,15 +157,11 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
         found = factors(scene.events, block.beams, block.hits, scene.settings, scene.calibrations, block.lit)
         return _by_event(scene, block, found)
 
-    with ThreadPoolExecutor(max(1, min(_processors(), count))) as pool:
-        done = [first, *pool.map(lambda rows: _block(scene, moves, corners, rows, rough), blocks)]
-        places = [one for part in pool.map(complete, _joined(done, 2)) for one in part]
+    with workers(None, count) as work:
+        done = [first, *work(lambda rows: _block(scene, moves, corners, rows, rough), blocks)]
+        places = [one for part in work(complete, _joined(done, 2)) for one in part]
     square = np.sum([block.square for block in done[1:]], axis=0)
     return Recasts(places, rough, square / max(1, len(moves) - 1))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Block(NamedTuple):

@@ -1,4 +1,4 @@
-"""Threads for batches."""
+"""Threads for work that compiled code does without Python's lock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 
 @contextmanager
 def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """`map`, or that of a pool of threads where there is enough to do; None: one per processor that may be used."""
-    count = min(threads or processors(), tasks)
+    """`map`, or that of a pool of threads where there is enough to do.
+
+    threads   how many; None: one per processor that this process may use
+    """
+    count = min(threads or _processors(), tasks)
     if count < 2:
         yield map
         return
@@ -20,6 +23,6 @@ def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[
         yield pool.map
 
 
-def processors() -> int:
+def _processors() -> int:
     """Processors that this process may use; all of them where the system does not tell (Windows, macOS)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
