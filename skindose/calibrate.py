@@ -96,8 +96,9 @@ def show(
     procedure = rdsr.read(file)
     events = normalise.normalise(procedure, settings)
     records = calibration.load_folder(settings.calibration_folder)
-    told = calibration.explain(records, procedure.header, events, pipeline.half_value_layers(records, events))
-    known = calibration.apply(records, procedure.header, events, pipeline.half_value_layers(records, events))
+    hvl_mmal = pipeline.half_value_layers(records, events)
+    told = calibration.explain(records, procedure.header, events, hvl_mmal)
+    known = calibration.apply(records, procedure.header, events, hvl_mmal)
     document: dict[str, Any] = {
         "file": file.name,
         "date": procedure.header.study_date or None,

@@ -103,11 +103,11 @@ def _unmapped(events: Events, reasons: Mapping[int, str]) -> Events:
     return replace(events, mapped=mapped, unmapped_reason=tuple(unmapped))
 
 
-def named(indices: Iterable[int]) -> str:
-    """Events as people count them, from 1: "event 3", "events 3, 7-9"; of many runs only the first ten.
+def numbered(indices: Iterable[int]) -> list[str]:
+    """Events as people count them, from 1, each run of them as one text.
 
-    >>> named([2, 6, 7, 8])
-    'events 3, 7-9'
+    >>> numbered([2, 6, 7, 8])
+    ['3', '7-9']
     """
     runs: list[list[int]] = []
     for index in sorted(indices):
@@ -115,6 +115,15 @@ def named(indices: Iterable[int]) -> str:
             runs[-1][1] = index
         else:
             runs.append([index, index])
-    texts = [f"{low + 1}" if low == high else f"{low + 1}-{high + 1}" for low, high in runs]
+    return [f"{low + 1}" if low == high else f"{low + 1}-{high + 1}" for low, high in runs]
+
+
+def named(indices: Iterable[int]) -> str:
+    """Events in words: "event 3", "events 3, 7-9"; of many runs only the first ten.
+
+    >>> named([2, 6, 7, 8])
+    'events 3, 7-9'
+    """
+    texts = numbered(indices)
     shown = ", ".join(texts[:_SHOWN]) + (" ..." if len(texts) > _SHOWN else "")
-    return f"event {shown}" if len(runs) == 1 and runs[0][0] == runs[0][1] else f"events {shown}"
+    return f"event {shown}" if len(texts) == 1 and "-" not in texts[0] else f"events {shown}"

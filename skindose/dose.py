@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skindose.model import Beams, DoseMap, Factors, FloatArray, Hits, IntArray, Peak, Phantom
+from skindose.model import Beams, BoolArray, DoseMap, Factors, FloatArray, Hits, IntArray, Peak, Phantom
 
 PATCH_MM2 = 100.0
 # Relative standard deviation of K_true / K = 1 / (1 + e), e rectangular within +-0.35 [IEC 60601-2-43; physics.md]:
@@ -63,6 +63,16 @@ def hit_dose_mgy(beams: Beams, hits: Hits, factors: Factors) -> FloatArray:
     if factors.heel is not None:
         free_in_air_mgy = free_in_air_mgy * factors.heel
     return np.asarray(free_in_air_mgy * factors.medium * (hits.coverage + factors.scatter), dtype=np.float64)
+
+
+def some_hits(hits: Hits, rows: BoolArray) -> Hits:
+    """Some of the hits, of the same beams.
+
+    rows   (hits,) which
+    """
+    before = np.concatenate([[0], np.cumsum(rows)])
+    columns = {name: value for name, value in vars(hits).items() if name != "beam_start" and value is not None}
+    return Hits(beam_start=before[hits.beam_start], **{name: value[rows] for name, value in columns.items()})
 
 
 def _nearest_mm(hits: Hits) -> FloatArray:

@@ -9,17 +9,16 @@ that the numbers of a row multiply to its dose exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from skindose import geometry
 from skindose.config import Settings
-from skindose.dose import find_peak, hit_dose_mgy, patch_area_mm2
+from skindose.dose import find_peak, hit_dose_mgy, patch_area_mm2, some_hits
 from skindose.errors import InputError, SettingsError
-from skindose.model import Beams, Factors, FloatArray, Hits, Procedure, Result
-from skindose.pipeline import BLOCK, compute
+from skindose.model import Beams, BoolArray, Factors, FloatArray, Hits, Procedure, Result
+from skindose.pipeline import cast_in_blocks, compute
 
 # The order of the equation; an array of `Factors` that is not named here comes last.
 _ORDER = ("calibration", "inverse_square", "transmission", "heel", "medium")
@@ -87,7 +86,7 @@ def explain(
     at_mm    a point in the patient frame: its nearest cell
     raises   SettingsError for a cell that is not there, InputError where there is no map; and as `pipeline.compute`
     """
-    result = compute(procedure, settings)
+    result = compute(procedure, settings, sampled=False)
     if result.dosemap is None or result.beams is None:
         raise InputError(f"no map: {result.no_map_reason}", remedy="See skindose check.")
     place = _place(result, cell, at_mm)
@@ -100,7 +99,8 @@ def explain(
             added = hit_dose_mgy(beams, hits, factors)
             doses[off] += np.bincount(hits.cell, weights=added, minlength=len(place.share))
             if not off:
-                found.append((beams, *_only(hits, factors, place.share[hits.cell] > 0)))
+                here = place.share[hits.cell] > 0
+                found.append((beams, some_hits(hits, here), _some_factors(factors, here)))
     rows, total = _rows(result, place, found)
     return Explanation(result, place, rows, total, _effects(result, place, variants, doses))
 
@@ -118,14 +118,7 @@ def _blocks(result: Result) -> Iterator[tuple[Beams, Hits]]:
     if result.hits is not None:
         yield result.beams, result.hits
         return
-    from skindose import kernel
-    from skindose.pipeline import HALO_MM
-
-    size = max(1, BLOCK // len(result.phantom.area_mm2))
-    halo_mm = HALO_MM if "backscatter" in result.settings.corrections else 0.0
-    for first in range(0, len(result.beams), size):
-        block = geometry.only(result.beams, slice(first, first + size))
-        yield block, kernel.cast(block, result.phantom, halo_mm=halo_mm, thickness=halo_mm > 0)
+    yield from cast_in_blocks(result.beams, result.phantom, result.settings)
 
 
 def _variants(settings: Settings) -> dict[str, Settings]:
@@ -160,14 +153,9 @@ def _place(result: Result, cell: int | None, at_mm: tuple[float, float, float] |
     return Place(what, cell, (x, y, z), body.region_names[body.region[cell]], share)
 
 
-def _only(hits: Hits, factors: Factors, chosen: Any) -> tuple[Hits, Factors]:
-    """Some of the hits with their factors."""
-    count = np.bincount(hits.beam()[chosen], minlength=len(hits.beam_start) - 1)
-    columns = {name: value for name, value in vars(hits).items() if name != "beam_start" and value is not None}
-    own = {name: value[chosen] for name, value in columns.items()}
-    start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    theirs = {name: value[chosen] if isinstance(value, np.ndarray) else value for name, value in vars(factors).items()}
-    return Hits(beam_start=start, **own), Factors(**theirs)
+def _some_factors(factors: Factors, rows: BoolArray) -> Factors:
+    arrays: dict[str, Any] = {name: value for name, value in vars(factors).items() if isinstance(value, np.ndarray)}
+    return replace(factors, **{name: value[rows] for name, value in arrays.items()})
 
 
 def _rows(result: Result, place: Place, found: list[tuple[Beams, Hits, Factors]]) -> tuple[tuple[Row, ...], Row]:

@@ -55,10 +55,11 @@ WHOLE = 500_000_000
 HALO_MM = 100.0
 
 
-def compute(procedure: Procedure, settings: Settings) -> Result:
+def compute(procedure: Procedure, settings: Settings, sampled: bool = True) -> Result:
     """One procedure's skin-dose map, peak and findings.
 
     settings   options; what they leave open comes from the file, else from stated defaults
+    sampled    with the peak's uncertainty and interval, which take about a second
     raises     SettingsError for an unknown profile, phantom or rule set; InputError for an unusable file
     """
     rules = triggers.load(settings.triggers)
@@ -88,7 +89,7 @@ def compute(procedure: Procedure, settings: Settings) -> Result:
             *known.warnings,
         ),
     )
-    result = _with_map(result, mapped) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
+    result = _with_map(result, mapped, sampled) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
     findings = triggers.evaluate(
         rules, quantities(events, totals, _psd(result), kerma_ratio(events, known)), _context(result)
     )
@@ -158,27 +159,34 @@ def _cast(
     events: Events, placement: Placement, beams: Beams, body: Phantom, settings: Settings, known: Calibrations
 ) -> _Mapped:
     """The map, block of beams by block, so that memory does not grow with the procedure."""
-    from skindose import kernel, physics  # numba is loaded only where there is something to cast
+    from skindose import physics  # numba is loaded only where there is something to cast
 
     said: dict[str, None] = {}
     warned: dict[str, None] = {}
-    size = max(1, BLOCK // len(body.area_mm2))
-    halo_mm = HALO_MM if "backscatter" in settings.corrections else 0.0
     last: list[tuple[Hits, Factors]] = []
 
     def parts() -> Iterator[tuple[Beams, Hits, Factors]]:
-        for first in range(0, len(beams), size):
-            block = geometry.only(beams, slice(first, first + size))
-            hits = kernel.cast(block, body, halo_mm=halo_mm, thickness=halo_mm > 0)
+        for block, hits in cast_in_blocks(beams, body, settings):
             factors = physics.factors(events, block, hits, settings, known, body)
             said.update(dict.fromkeys(factors.assumptions))
             warned.update(dict.fromkeys(factors.warnings))
-            last[:] = [(hits, factors)] if len(beams) <= size else []
+            last[:] = [(hits, factors)] if len(block) == len(beams) else []
             yield block, hits, factors
 
     dosemap = dose_map(parts(), body, keep_halo=len(beams) * len(body.area_mm2) <= WHOLE)
     hits, factors = last[0] if last else (None, None)
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
+
+
+def cast_in_blocks(beams: Beams, body: Phantom, settings: Settings) -> Iterator[tuple[Beams, Hits]]:
+    """The beams block by block, with their hits, and the halo where scatter is wanted."""
+    from skindose import kernel
+
+    size = max(1, BLOCK // len(body.area_mm2))
+    halo_mm = HALO_MM if "backscatter" in settings.corrections else 0.0
+    for first in range(0, len(beams), size):
+        block = geometry.only(beams, slice(first, first + size))
+        yield block, kernel.cast(block, body, halo_mm=halo_mm, thickness=halo_mm > 0)
 
 
 def recast(result: Result, events: Events) -> DoseMap:
@@ -192,7 +200,7 @@ def recast(result: Result, events: Events) -> DoseMap:
     return _cast(events, result.placement, result.beams, result.phantom, result.settings, known).dosemap
 
 
-def _with_map(result: Result, mapped: _Mapped) -> Result:
+def _with_map(result: Result, mapped: _Mapped, sampled: bool) -> Result:
     placement, beams, dosemap = mapped.placement, mapped.beams, mapped.dosemap
     on_body = dosemap.on_body
     kap = np.nan_to_num(result.events.kap_gycm2)[beams.event] * beams.weight
@@ -223,7 +231,7 @@ def _with_map(result: Result, mapped: _Mapped) -> Result:
             *_doubts(dosemap, unlit, beams),
         ),
     )
-    return _bounded(with_uncertainty(result), unlit)
+    return _bounded(with_uncertainty(result) if sampled else result, unlit)
 
 
 def _bounded(result: Result, unlit: BoolArray) -> Result:

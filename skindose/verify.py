@@ -141,7 +141,7 @@ def verify(procedure: Procedure, settings: Settings, effort: Effort) -> Verifica
         raise SettingsError(f"a body of {effort.body!r} is not possible", "--body", f"Use one of: {', '.join(BODIES)}.")
     chosen = ("backscatter", "medium", *(("table",) if "table" in settings.corrections else ()))
     forced = {"corrections": chosen, "medium": "water", "calibration_folder": None}
-    result = pipeline.compute(procedure, settings.model_copy(update=forced))
+    result = pipeline.compute(procedure, settings.model_copy(update=forced), sampled=False)
     result, events, notes = _without_measurements(result)
     if result.beams is None or result.dosemap is None or (peak := result.dosemap.peak) is None:
         raise InputError(f"nothing to verify, for {result.no_map_reason}", remedy="See `skindose check`.")

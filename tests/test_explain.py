@@ -99,7 +99,6 @@ def test_one_cell_or_the_cell_nearest_to_a_point(case, explained):
 def test_cast_again_where_the_hits_were_too_many_to_keep(case, explained, monkeypatch):
     few = 7 * len(explained.result.phantom.area_mm2)
     monkeypatch.setattr(pipeline, "BLOCK", few)
-    monkeypatch.setattr(skindose.explain, "BLOCK", few)
     again = explain(case, BODY)
     assert again.result.hits is None
     for one, other in zip(explained.rows, again.rows, strict=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skindose.calibration import Loaded, Why
+from skindose.changes import numbered
 from skindose.report.terminal import console, printable
 
 _OWN = {
@@ -90,11 +91,5 @@ def print_why(name: str, document: Mapping[str, Any]) -> None:
 
 
 def _numbers(events: Sequence[int]) -> str:
-    """1-4, 7"""
-    runs: list[list[int]] = []
-    for event in events:
-        if runs and event == runs[-1][1] + 1:
-            runs[-1][1] = event
-        else:
-            runs.append([event, event])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    """Numbers from 1, as in "1-4, 7"."""
+    return ", ".join(numbered(number - 1 for number in events))

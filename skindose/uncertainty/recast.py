@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skindose import geometry
 from skindose.config import Settings
-from skindose.dose import hit_dose_mgy
+from skindose.dose import hit_dose_mgy, some_hits
 from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, IntArray, Phantom
 from skindose.threads import workers
 from skindose.uncertainty.patches import Patches, around
@@ -120,7 +120,7 @@ def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, calib
     whole = lit(beams, hits, body)
     rows: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
     rows[:: max(1, len(rows) // _SAMPLE)] = True
-    hits = some(hits, rows)
+    hits = some_hits(hits, rows)
     found = factors(events, beams, hits, settings, calibrations, whole)
     beam = hits.beam()
     full = np.bincount(beam, weights=hit_dose_mgy(beams, hits, found), minlength=len(beams))
@@ -129,13 +129,6 @@ def scene(events: Events, beams: Beams, body: Phantom, settings: Settings, calib
     mean = full.sum() / max(float(plain.sum()), 1e-300)
     weight = np.where(plain > 0, full / np.maximum(plain, 1e-300), mean)
     return Scene(events, beams, body, settings, calibrations, weight, hits, found, whole)
-
-
-def some(hits: Hits, rows: BoolArray) -> Hits:
-    """Some of the hits, of the same beams."""
-    before = np.concatenate([[0], np.cumsum(rows)])
-    own: dict[str, Any] = {name: getattr(hits, name)[rows] for name in _COLUMNS}
-    return Hits(beam_start=before[hits.beam_start], **own)
 
 
 def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
@@ -210,7 +203,7 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
         centre = _candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
         patches.append(around(centre, scene.body))
         wanted[part] = _among(patches[-1], len(shown))[hits.cell[part]]
-    return _Block(beams, some(hits, wanted), lit(beams, hits, scene.body), patches, square)
+    return _Block(beams, some_hits(hits, wanted), lit(beams, hits, scene.body), patches, square)
 
 
 def _placements(hits: Hits, beams: int) -> list[slice]:

@@ -9,14 +9,13 @@ import pytest
 
 from skindose import kernel
 from skindose.config import Settings
-from skindose.dose import hit_dose_mgy
+from skindose.dose import hit_dose_mgy, some_hits
 from skindose.montecarlo import Budget, Pencil, Spectra, point_spread, simulate
 from skindose.montecarlo import Scene as MonteCarlo
 from skindose.phantom import shapes
 from skindose.physics import backscatter, factors, medium
 from skindose.physics.quality import quality, tables
 from skindose.quantities import LARGEST_SCATTER_FACTOR
-from skindose.uncertainty.recast import some
 from tests import scenes
 from tests.close import close
 from tests.physics import scene
@@ -320,7 +319,7 @@ def test_some_of_the_hits_scatter_as_among_all_of_them():
     rows = np.zeros(len(hits.cell), dtype=bool)
     rows[50:70] = True
     whole = backscatter.lit(beams, hits, body)
-    found = backscatter.scatter(WATER_80, beams, some(hits, rows), whole)
+    found = backscatter.scatter(WATER_80, beams, some_hits(hits, rows), whole)
     assert np.array_equal(found, backscatter.scatter(WATER_80, beams, hits, body)[rows])
 
 
