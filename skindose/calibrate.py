@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from skindose.errors import ExitCode, SettingsError, SkindoseError
+from skindose.printing import AsJson, print_json
 
 app = typer.Typer(
     help="Calibration records: check, list, sign, and show which count for a report.", no_args_is_help=True
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 Folder = Annotated[
     Path | None,
     typer.Option("--calibrations", help="folder of records; default calibration_folder", show_default=False),
@@ -40,7 +39,7 @@ def check(
         typer.echo(str(error), err=True)
     if as_json:
         records = [page.to_dict(each, today) for each in loaded]
-        _print_json({"valid": not errors, "errors": [str(error) for error in errors], "records": records})
+        print_json({"valid": not errors, "errors": [str(error) for error in errors], "records": records})
     else:
         for each in loaded:
             typer.echo(f"{each.file}: {each.record.name}, {each.signature}, until {each.record.last_day.isoformat()}.")
@@ -56,7 +55,7 @@ def list_records(calibrations: Folder = None, config: Config = None, as_json: As
 
     documents = [page.to_dict(each, datetime.date.today()) for each in load_folder(_folder(calibrations, config))]
     if as_json:
-        _print_json(documents)
+        print_json(documents)
     else:
         page.print_records(documents)
 
@@ -74,7 +73,7 @@ def sign(
     today = datetime.date.today()
     loaded = calibration.sign(file, by, today)
     if as_json:
-        _print_json(page.to_dict(loaded, today))
+        print_json(page.to_dict(loaded, today))
     else:
         signature = loaded.record.signature
         typer.echo(f"{file.name}: {loaded.record.name} is signed by {signature.by if signature else ''}.")
@@ -109,7 +108,7 @@ def show(
         "reported": [each._asdict() for each in calibration.reported(procedure)],
     }
     if as_json:
-        _print_json(document)
+        print_json(document)
     else:
         page.print_why(file.name, document)
 
@@ -173,7 +172,3 @@ def _changed(loaded: Sequence[Any]) -> list[SkindoseError]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))

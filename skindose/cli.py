@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from skindose import calibrate, presets
 from skindose.errors import ExitCode, SettingsError, SkindoseError
+from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
     from skindose.batch import Outcome
@@ -34,7 +34,6 @@ app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]
 REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm, left leg, right leg, trunk"
 Region = Annotated[str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")]
@@ -169,7 +168,7 @@ def check(files: Files, config: Config = None, profile: str | None = None, as_js
         if not as_json:
             terminal.print_checks(path.name, checks)
     if as_json:
-        _print_json(documents)
+        print_json(documents)
     sys.exit(int(code))
 
 
@@ -222,7 +221,7 @@ def commission(
         room.write_text(write, outcome.profile_text(by, datetime.date.today()))
         document["profile"] = str(write)
     if as_json:
-        _print_json(document)
+        print_json(document)
     else:
         commissioning.print_summary(document)
     if outcome.refusal is not None:
@@ -262,7 +261,7 @@ def explain(
     except SkindoseError as error:
         raise error.at(file.name or str(file)) from None
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         explanation.print_explanation(found, every)
 
@@ -295,7 +294,7 @@ def verify(
     except SkindoseError as error:
         raise error.at(file.name or str(file)) from None
     if as_json:
-        _print_json(document)
+        print_json(document)
     else:
         verification.print_verification(document)
 
@@ -324,7 +323,7 @@ def schema() -> None:
     """Print the JSON schema of result.json."""
     from skindose.report.summary import schema as result_schema
 
-    _print_json(result_schema())
+    print_json(result_schema())
 
 
 def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
@@ -370,7 +369,7 @@ def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: in
             brief = len(files) > 1
             terminal.print_result(outcome.summary, outcome.folder, brief, outcome.notes)
     if as_json:
-        _print_json([_outcome_json(outcome) for outcome in done])
+        print_json([_outcome_json(outcome) for outcome in done])
     elif len(files) > 1:
         terminal.print_close([outcome.summary for outcome in done if outcome.summary is not None])
     return max((ExitCode(outcome.error.exit_code) for outcome in done if outcome.error), default=ExitCode.OK)
@@ -390,7 +389,3 @@ def _complain(error: SkindoseError) -> None:
 def _printable(text: str) -> str:
     """One line without control characters: text may come from a hostile file."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))  # ASCII, whatever the terminal's encoding

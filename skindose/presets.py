@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
+from skindose.printing import AsJson, print_json
 
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+app = typer.Typer(help="Trigger levels: list, show and check rule sets.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -21,7 +20,7 @@ def list_sets(as_json: AsJson = False) -> None:
 
     sets = [triggers.load(name) for name in triggers.names()]
     if as_json:
-        _print_json([triggers.to_dict(rules) for rules in sets])
+        print_json([triggers.to_dict(rules) for rules in sets])
     else:
         terminal.print_rule_sets(sets)
 
@@ -34,7 +33,7 @@ def show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_js
 
     rules = triggers.load(name)
     if as_json:
-        _print_json(triggers.to_dict(rules))
+        print_json(triggers.to_dict(rules))
     else:
         terminal.print_rules(rules.title, triggers.describe(rules))
 
@@ -46,10 +45,6 @@ def check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_jso
 
     rules = triggers.load(str(file))
     if as_json:
-        _print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
+        print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
     else:
         typer.echo(f"{file.name}: {len(rules.rules)} rules, no mistake.")
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))  # ASCII, whatever the terminal's encoding

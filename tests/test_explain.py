@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-import skindose.explain
 from skindose import pipeline, rdsr
 from skindose.config import CORRECTIONS, Settings
 from skindose.errors import InputError, SettingsError
