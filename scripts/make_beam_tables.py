@@ -25,15 +25,15 @@ Everything is rounded to 6 significant digits before it is written, so the same 
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import spekpy
+import table_file
 import xraylib
+from table_file import rounded
 
 # Copper at low voltage passes the spectrum's tip only, and needs the finer steps; the ends lie outside what is used.
 KVP_KV = np.concatenate(
@@ -128,11 +128,6 @@ def spectrum(kvp_anode: tuple[float, float], edges_kev: np.ndarray) -> np.ndarra
     return ours / ours.sum()
 
 
-def rounded(values: np.ndarray, digits: int = 6) -> np.ndarray:
-    """Rounded to significant digits, float32: a last-bit difference between machines does not reach the file."""
-    return np.array([float(f"{value:.{digits - 1}e}") for value in values.ravel()]).reshape(values.shape)
-
-
 def tables() -> dict[str, np.ndarray]:
     """Every array of the file by its name."""
     model = spekpy.Spek(kvp=80, th=11)
@@ -171,11 +166,7 @@ def tables() -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Write the table to the path given, or to its place in the package."""
-    default = Path(__file__).resolve().parents[1] / "skindose" / "physics" / "data" / "beams.npz"
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    made = tables()
-    with out.open("wb") as file:
-        np.savez(file, **made)
+    table_file.write(tables(), "physics/data/beams.npz")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ Everything is rounded to 6 significant digits and kept in 4 bytes, so the same b
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import table_file
 import xraylib
+from table_file import rounded
 
 ELEMENTS = (1, 6, 7, 8, 11, 13, 15, 16, 17, 18, 19, 20)
 ENERGY_KEV = np.geomspace(1.0, 160.0, 513)
@@ -55,10 +54,9 @@ def compton(element: int, scattering: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return density.sum(axis=1) * atoms_per_gram, (density * (1.0 - ratio)).sum(axis=1) * atoms_per_gram
 
 
-def rounded(values: list[np.ndarray], digits: int = 6) -> np.ndarray:
-    """Rounded to significant digits: a last-bit difference between machines does not reach the file."""
-    array = np.array(values)
-    return np.array([float(f"{v:.{digits - 1}e}") for v in array.ravel()]).reshape(array.shape).astype(np.float32)
+def float32(values: list[np.ndarray]) -> np.ndarray:
+    """Rounded, in four bytes."""
+    return rounded(np.array(values)).astype(np.float32)
 
 
 def tables() -> dict[str, np.ndarray]:
@@ -68,25 +66,21 @@ def tables() -> dict[str, np.ndarray]:
     form = [np.array([xraylib.FF_Rayl(z, x) for x in X_LIST]) for z in ELEMENTS]
     return {
         "element": np.array(ELEMENTS),
-        "atomic_weight": rounded([np.array([xraylib.AtomicWeight(z) for z in ELEMENTS])])[0],
+        "atomic_weight": float32([np.array([xraylib.AtomicWeight(z) for z in ELEMENTS])])[0],
         "energy_kev": np.array([float(f"{e:.8e}") for e in ENERGY_KEV]),
-        "photo_cm2g": rounded([np.array([xraylib.CS_Photo(z, float(e)) for e in ENERGY_KEV]) for z in ELEMENTS]),
-        "compton_cm2g": rounded(list(cross)),
-        "transfer_cm2g": rounded(list(transfer)),
-        "rayleigh_cm2g": rounded([np.array([xraylib.CS_Rayl(z, float(e)) for e in ENERGY_KEV]) for z in ELEMENTS]),
+        "photo_cm2g": float32([np.array([xraylib.CS_Photo(z, float(e)) for e in ENERGY_KEV]) for z in ELEMENTS]),
+        "compton_cm2g": float32(list(cross)),
+        "transfer_cm2g": float32(list(transfer)),
+        "rayleigh_cm2g": float32([np.array([xraylib.CS_Rayl(z, float(e)) for e in ENERGY_KEV]) for z in ELEMENTS]),
         "x_per_angstrom": X_PER_ANGSTROM,
-        "scattering": rounded(scattering),
-        "form": rounded(form),
+        "scattering": float32(scattering),
+        "form": float32(form),
     }
 
 
 def main() -> None:
     """Write the table to the path given, or to its place in the package."""
-    default = Path(__file__).resolve().parents[1] / "skindose" / "montecarlo" / "data" / "elements.npz"
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    made = tables()
-    with out.open("wb") as file:
-        np.savez(file, **made)
+    table_file.write(tables(), "montecarlo/data/elements.npz")
 
 
 if __name__ == "__main__":

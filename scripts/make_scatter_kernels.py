@@ -24,10 +24,10 @@ Random numbers come from fixed streams, batch by batch, and everything is rounde
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
+import table_file
+from table_file import rounded
 
 from skindose.montecarlo import Pencil, point_spread
 
@@ -100,11 +100,6 @@ def divergences(energy_kev: float) -> np.ndarray:
     return np.clip(1 - middle * ratio - 1.5 * middle**2, 0.0, 1.0)
 
 
-def rounded(values: np.ndarray, digits: int = 5) -> np.ndarray:
-    """Rounded to significant digits: a last-bit difference between machines does not reach the file."""
-    return np.array([float(f"{value:.{digits - 1}e}") for value in values.ravel()]).reshape(values.shape)
-
-
 def made() -> dict[str, np.ndarray]:
     """Every array of the file by its name."""
     weight = np.zeros((3, len(ENERGY_KEV), len(ANGLE_DEG), len(THICKNESS_MM), len(WIDTH_MM)))
@@ -114,20 +109,16 @@ def made() -> dict[str, np.ndarray]:
             weight[:, e, a] = weights(rings(energy, angle), divergence)
     return {
         "energy_kev": ENERGY_KEV,
-        "cos_incidence": rounded(np.cos(np.radians(ANGLE_DEG))),
+        "cos_incidence": rounded(np.cos(np.radians(ANGLE_DEG)), 5),
         "thickness_mm": THICKNESS_MM,
-        "width_mm": rounded(WIDTH_MM),
-        "weight": rounded(weight).astype(np.float32),
+        "width_mm": rounded(WIDTH_MM, 5),
+        "weight": rounded(weight, 5).astype(np.float32),
     }
 
 
 def main() -> None:
     """Write the table to the path given, or to its place in the package."""
-    default = Path(__file__).resolve().parents[1] / "skindose" / "physics" / "data" / "scatter.npz"
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    arrays = made()
-    with out.open("wb") as file:
-        np.savez(file, **arrays)
+    table_file.write(made(), "physics/data/scatter.npz")
 
 
 if __name__ == "__main__":

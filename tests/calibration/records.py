@@ -6,19 +6,9 @@ import skindose
 from skindose import calibration, rdsr
 from skindose.config import Settings
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, to_bytes
+from tests.test_pipeline import EVENT
 
 SIGNED = datetime.date(2026, 1, 5)
-EVENT = {
-    "air_kerma_rp_mgy": 100.0,
-    "kap_gycm2": 10.0,
-    "kvp_kv": 80.0,
-    "filters_mm": (("copper", 0.3),),
-    "distance_source_to_isocenter_mm": 750.0,
-    "distance_source_to_detector_mm": 1100.0,
-    "table_longitudinal_position_mm": 0.0,
-    "table_lateral_position_mm": 450.0,
-    "table_height_position_mm": 190.0,
-}
 HEAD = """kind = "air-kerma"
 name = "NAME"
 date = 2025-06-01

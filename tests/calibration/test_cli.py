@@ -8,8 +8,8 @@ import pytest
 
 from skindose.cli import main
 from skindose.rdsr.write import WrittenEvent, WrittenProcedure, write
-from tests.calibration import records
 from tests.calibration.records import FACTOR, air_kerma, put
+from tests.test_pipeline import EVENT
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_check_of_good_records(skindose, tmp_path):
 
 def test_sign_list_and_show(skindose, tmp_path):
     put(tmp_path, air_kerma(), signed=False)
-    made = WrittenProcedure((WrittenEvent(**records.EVENT), WrittenEvent(**records.EVENT)), date="20260101")
+    made = WrittenProcedure((WrittenEvent(**EVENT), WrittenEvent(**EVENT)), date="20260101")
     write(made, tmp_path / "case.dcm")
     code, out, _ = skindose("show", "case.dcm", "--calibrations", ".")
     assert code == 0
