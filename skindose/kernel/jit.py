@@ -248,6 +248,17 @@ def _crossings(ox, oy, oz, dx, dy, dz, c, leaf, own, out):
     out[0], out[1] = from_outside, from_inside
 
 
+@njit(inline="always", error_model="numpy")
+def _children_on_the_way(nodes, n, ox, oy, oz, ix, iy, iz, end, out):
+    """Into out[2:] which children of a node a ray o + t d, 0 < t < end, may meet; ix, iy, iz = 1 / d."""
+    for j in range(nodes.shape[2]):
+        x, y, z = (nodes[n, 0, j] - ox) * ix, (nodes[n, 1, j] - oy) * iy, (nodes[n, 2, j] - oz) * iz
+        hx, hy, hz = abs(nodes[n, 3, j] * ix), abs(nodes[n, 4, j] * iy), abs(nodes[n, 5, j] * iz)
+        enter = max(max(x - hx, y - hy), max(z - hz, 0.0))
+        leave = min(min(x + hx, y + hy), min(z + hz, end))
+        out[2 + j] = (enter <= leave * (1.0 + SLACK)) & (nodes[n, 3, j] >= 0.0)
+
+
 @njit(nogil=True, error_model="numpy")
 def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
     """Crossings of o + t d, 0 < t < RAY_END, ray = (o, d), with all cells but one: from outside less from inside.
@@ -269,12 +280,7 @@ def _along_ray(ray, own_leaf, own, corners, nodes, stack, out, until_entered):
                 return 1
             total += out[0] - out[1]
             continue
-        for j in range(nodes.shape[2]):
-            x, y, z = (nodes[n, 0, j] - ox) * ix, (nodes[n, 1, j] - oy) * iy, (nodes[n, 2, j] - oz) * iz
-            hx, hy, hz = abs(nodes[n, 3, j] * ix), abs(nodes[n, 4, j] * iy), abs(nodes[n, 5, j] * iz)
-            enter = max(max(x - hx, y - hy), max(z - hz, 0.0))
-            leave = min(min(x + hx, y + hy), min(z + hz, 1.0))
-            out[2 + j] = (enter <= leave * (1.0 + SLACK)) & (nodes[n, 3, j] >= 0.0)
+        _children_on_the_way(nodes, n, ox, oy, oz, ix, iy, iz, 1.0, out)
         for j in range(LEAF):
             if out[2 + j]:
                 stack[top] = LEAF * n + 1 + j
@@ -358,7 +364,7 @@ def thickness(place, reach, corners, faces, nodes, found):
 
     place   (n,) cells in the hierarchy's order
     """
-    ray, stack = np.empty(6), np.empty(16 * LEAF, np.int64)
+    ray, stack, out = np.empty(6), np.empty(16 * LEAF, np.int64), np.empty(2 + LEAF, np.int64)
     for n in range(len(place)):
         own_leaf, own = place[n] // LEAF, place[n] % LEAF
         for k in range(3):
@@ -375,13 +381,9 @@ def thickness(place, reach, corners, faces, nodes, found):
                 leaf = node - len(nodes)
                 nearest = min(nearest, _leaves_cells_at(ray, corners, leaf, own if leaf == own_leaf else -1))
                 continue
+            _children_on_the_way(nodes, node, ray[0], ray[1], ray[2], ix, iy, iz, nearest, out)
             for j in range(LEAF):
-                x, hx = (nodes[node, 0, j] - ray[0]) * ix, abs(nodes[node, 3, j] * ix)
-                y, hy = (nodes[node, 1, j] - ray[1]) * iy, abs(nodes[node, 4, j] * iy)
-                z, hz = (nodes[node, 2, j] - ray[2]) * iz, abs(nodes[node, 5, j] * iz)
-                enter = max(max(x - hx, y - hy), max(z - hz, 0.0))
-                leave = min(min(x + hx, y + hy), min(z + hz, nearest))
-                if (enter <= leave * (1.0 + SLACK)) & (nodes[node, 3, j] >= 0.0):
+                if out[2 + j]:
                     stack[top] = LEAF * node + 1 + j
                     top += 1
         found[n] = reach * nearest
