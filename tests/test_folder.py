@@ -79,7 +79,11 @@ def test_the_body_is_the_one_that_was_computed_on(source, written):
     body = folder.open_result(written).phantom
     for name in ("vertices_mm", "triangles", "normal", "area_mm2", "neighbours", "region"):
         np.testing.assert_array_equal(getattr(body, name), getattr(source.phantom, name))
-    assert (body.name, body.region_names, body.stature_mm) == ("oval", source.phantom.region_names, source.phantom.stature_mm)
+    assert (body.name, body.region_names, body.stature_mm) == (
+        "oval",
+        source.phantom.region_names,
+        source.phantom.stature_mm,
+    )
     assert body.landmarks_mm == source.phantom.landmarks_mm
     assert body.assumptions == source.phantom.assumptions
 
