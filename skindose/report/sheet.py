@@ -12,7 +12,7 @@ or legs are cut off the outline is that of the nearest height that has skin ther
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,7 +187,7 @@ def _smooth(rows: FloatArray) -> FloatArray:
     """The mean of neighbouring rows; the first and last count as often as needed."""
     reach = _SMOOTH // 2
     padded = np.concatenate([rows[:1].repeat(reach, axis=0), rows, rows[-1:].repeat(reach, axis=0)])
-    return np.mean([padded[k : k + len(rows)] for k in range(_SMOOTH)], axis=0, dtype=np.float64)
+    return np.asarray(sum(padded[k : k + len(rows)] for k in range(_SMOOTH)) / _SMOOTH)
 
 
 def _across(outline: Outline, angle: FloatArray, z_mm: FloatArray) -> FloatArray:
@@ -247,7 +247,7 @@ def _pixels_of(places: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return own, low[own, 0] + step % size[own, 0], low[own, 1] + step // size[own, 0]
 
 
-def _barycentric(corners: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+def _barycentric(corners: FloatArray, x: NDArray[Any], y: NDArray[Any]) -> FloatArray:
     """(n, 3) weights of the corners (n, 3, 2) at a point each; all >= 0 inside."""
     (x0, y0), (x1, y1), (x2, y2) = (corners[:, k].T for k in range(3))
     double = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)

@@ -59,8 +59,7 @@ def words(x: float, y: float, text: str, **attributes: str | float) -> str:
     """A line of text; `size` is its height, `halo` draws it on paper of its own so that it is read over a picture."""
     size = attributes.pop("size", 11.0)
     if attributes.pop("halo", ""):
-        paper = {"stroke": "#ffffff", "stroke_width": 3.0, "stroke_linejoin": "round", "paint_order": "stroke"}
-        attributes = {**paper, **attributes}
+        attributes |= {"stroke": "#ffffff", "stroke_width": 3.0, "stroke_linejoin": "round", "paint_order": "stroke"}
     return tag("text", plain(text), x=x, y=y, font_size=size, **{"fill": INK, **attributes})
 
 

@@ -6,12 +6,14 @@ Seen from outside with the head up and the middle of the back in the centre: the
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skindose.model import FloatArray, Phantom
 from skindose.report import scene, svg
+from skindose.report.shapes import vertex_dose_mgy
 from skindose.report.sheet import Sheet, cuts, flatten, raster
 from skindose.units import cm_to_mm, gy_to_mgy, mm_to_cm
 
@@ -20,9 +22,7 @@ Facts = dict[str, Any]
 _PIXEL_MM = 2.5
 _STEPS = 128  # colours of the picture
 _WIDTH, _LEFT, _TOP, _BOTTOM, _LEGEND = 760.0, 46.0, 44.0, 42.0, 84.0
-_BAND_LEVELS_GY = (2.0, 5.0, 10.0, 15.0)
-_SHARES = (0.9, 0.5, 0.1)
-_DASHES = ("", "7 3", "2 2.5", "9 3 2 3", "4 2", "1 2")
+_DASHES = ("none", "7 3", "2 2.5", "9 3 2 3", "4 2", "1 2")
 _RING = 7.0
 
 
@@ -41,7 +41,8 @@ class _Frame(NamedTuple):
     width: float
     height: float
 
-    def place(self, across_mm: FloatArray, z_mm: FloatArray) -> FloatArray:
+    def place(self, across_mm: FloatArray | float, z_mm: FloatArray | float) -> FloatArray:
+        """(..., 2) x and y in the drawing."""
         x = _LEFT + (self.corner_mm[0] - across_mm) * self.scale
         return np.stack([x, _TOP + (self.corner_mm[1] - z_mm) * self.scale], axis=-1)
 
@@ -60,11 +61,11 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
     A phantom whose regions have no trunk is shown whole.
     """
     sheet = flatten(phantom)
-    values = _at_vertices(phantom, dose_mgy)[phantom.triangles[sheet.cell]]
+    values = vertex_dose_mgy(phantom, dose_mgy)[phantom.triangles[sheet.cell]]
     scale = scene.dose_scale(float(dose_mgy.max(initial=0.0)))
     picture, corner = raster(sheet, values, _PIXEL_MM)
     frame = _framed(picture.shape, corner)
-    levels = _levels(facts, float(dose_mgy.max(initial=0.0)))
+    levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
     peak = _peak_place(facts, sheet, frame)
     name = f"Skin dose on the unrolled {_what(sheet)}: {_peak_words(facts)}"
     parts = (
@@ -85,15 +86,6 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
 
 def _what(sheet: Sheet) -> str:
     return "surface of the phantom" if sheet.whole_surface else "skin of the trunk"
-
-
-def _at_vertices(phantom: Phantom, dose_mgy: FloatArray) -> FloatArray:
-    """(vertices,) the mean of the cells around each, by area."""
-    corners, count = phantom.triangles.ravel(), len(phantom.vertices_mm)
-    weight = np.bincount(corners, weights=np.repeat(phantom.area_mm2, 3), minlength=count)
-    total = np.bincount(corners, weights=np.repeat(phantom.area_mm2 * dose_mgy, 3), minlength=count)
-    mean: FloatArray = total / np.where(weight > 0, weight, 1.0)
-    return mean
 
 
 def _framed(shape: tuple[int, ...], corner_mm: FloatArray) -> _Frame:
@@ -120,35 +112,32 @@ def _picture(picture: FloatArray, scale: scene.Scale, frame: _Frame) -> str:
     )
 
 
-def _levels(facts: Facts, max_mgy: float) -> list[tuple[float, str]]:
-    """Dose and label of every line: trigger levels and tissue-reaction bands, else shares of the highest dose."""
-    triggers = {row["level"] for row in facts["triggers"] if row["quantity"] == "psd" and row["unit"] == "Gy"}
-    levels = sorted(gy_to_mgy(level) for level in {*triggers, *_BAND_LEVELS_GY})
-    found = [(level, scene.format_dose_mgy(level)) for level in levels if level < max_mgy]
-    if found or max_mgy <= 0:
-        return found
-    return [
-        (share * max_mgy, f"{100 * share:.0f} %: {scene.format_dose_mgy(share * max_mgy)}") for share in _SHARES[::-1]
-    ]
+class _Style(NamedTuple):
+    level: scene.Level
+    stroke: dict[str, str | float]
+
+
+def _styles(levels: tuple[scene.Level, ...]) -> list[_Style]:
+    """How each line is drawn: told apart by its dashes, not by colour alone."""
+    looks = zip(levels, cycle(scene.LEVEL_COLOURS), cycle(_DASHES), strict=False)
+    return [_Style(level, {"stroke": c, "stroke_width": 1.4, "stroke_dasharray": dash}) for level, c, dash in looks]
 
 
 def _lines(
-    sheet: Sheet, values: FloatArray, levels: list[tuple[float, str]], frame: _Frame, peak: FloatArray | None
+    sheet: Sheet, values: FloatArray, levels: tuple[scene.Level, ...], frame: _Frame, peak: FloatArray | None
 ) -> str:
     corners = frame.place(sheet.corners_mm[..., 0], sheet.corners_mm[..., 1])
     drawn, labels = [], []
     taken = [] if peak is None else [peak]
-    for (level, text), dash in zip(levels, _DASHES, strict=False):
-        chains = joined(cuts(corners, values, level))
+    for level, stroke in _styles(levels):
+        chains = joined(cuts(corners, values, level.mgy))
         for chain in chains:
-            drawn.append(svg.path(chain, stroke="#ffffff", stroke_width=2.4, stroke_opacity=0.75))
-            drawn.append(
-                svg.path(chain, stroke=svg.INK, stroke_width=1.1, **({"stroke_dasharray": dash} if dash else {}))
-            )
+            drawn.append(svg.path(chain, stroke="#ffffff", stroke_width=2.8, stroke_opacity=0.8))
+            drawn.append(svg.path(chain, **stroke))
         if chains:
             at = _free_place(max(chains, key=len), taken)
             taken.append(at)
-            labels.append(svg.words(at[0], at[1] + 3.5, text, size=10.0, halo="yes", text_anchor="middle"))
+            labels.append(svg.words(at[0], at[1] + 3.5, level.label, size=10.0, halo="yes", text_anchor="middle"))
     return "".join(drawn + labels)
 
 
@@ -184,9 +173,9 @@ def _free_place(chain: FloatArray, taken: list[FloatArray]) -> FloatArray:
     step = max(1, len(chain) // 48)
     candidates = chain[::step]
     if not taken:
-        return candidates[candidates[:, 1].argmin()]
+        return np.asarray(candidates[candidates[:, 1].argmin()])
     gap = (candidates[:, None] - np.array(taken)) / (44.0, 14.0)
-    return candidates[np.abs(gap).max(axis=-1).min(axis=1).argmax()]
+    return np.asarray(candidates[np.abs(gap).max(axis=-1).min(axis=1).argmax()])
 
 
 # --- The peak
@@ -194,11 +183,16 @@ def _free_place(chain: FloatArray, taken: list[FloatArray]) -> FloatArray:
 
 def _peak_place(facts: Facts, sheet: Sheet, frame: _Frame) -> FloatArray | None:
     """Where the peak is in the drawing; None where there is none or it is not on the sheet."""
-    found = np.flatnonzero(sheet.cell == facts["peak"]["cell"]) if facts["peak"] else ()
-    if not len(found):
+    piece = _peak_piece(facts, sheet)
+    if piece is None:
         return None
-    middle = sheet.corners_mm[found[0]].mean(axis=0)
-    return frame.place(middle[0], middle[1])
+    across, z = sheet.corners_mm[piece].mean(axis=0).tolist()
+    return frame.place(across, z)
+
+
+def _peak_piece(facts: Facts, sheet: Sheet) -> int | None:
+    found = np.flatnonzero(sheet.cell == facts["peak"]["cell"]) if facts["peak"] else np.zeros(0, np.int64)
+    return int(found[0]) if len(found) else None
 
 
 def _peak_words(facts: Facts) -> str:
@@ -249,7 +243,7 @@ def _sides(sheet: Sheet, frame: _Frame) -> str:
     names = [(_LEFT, "front", "start"), (right, "front", "end")]
     middle = np.median(sheet.side_mm[:, :2], axis=0)
     for across, name in ((middle[0], "left side"), (0.0, "BACK"), (middle[1], "right side")):
-        names.append((float(frame.place(np.float64(across), np.float64(0.0))[0]), name, "middle"))
+        names.append((float(frame.place(across, 0.0)[0]), name, "middle"))
     drawn += [svg.words(x, _TOP - 8, name, text_anchor=anchor, fill=svg.SOFT) for x, name, anchor in names]
     return "".join(drawn)
 
@@ -287,7 +281,7 @@ def _axes(frame: _Frame) -> str:
     ]
     ends_cm = mm_to_cm(frame.corner_mm[0] - np.array([0.0, frame.width / frame.scale]))
     for value in range(10 * math.ceil(ends_cm[1] / 10), int(ends_cm[0]) + 1, 10):
-        x = float(frame.place(np.float64(cm_to_mm(float(value))), np.float64(0.0))[0])
+        x = float(frame.place(cm_to_mm(float(value)), 0.0)[0])
         drawn += [
             svg.line(x, bottom, x, bottom + 4, stroke=svg.SOFT),
             svg.words(x, bottom + 15, str(abs(value)), text_anchor="middle"),
@@ -297,7 +291,7 @@ def _axes(frame: _Frame) -> str:
     top_cm = -mm_to_cm(frame.corner_mm[1])
     low_cm = top_cm + mm_to_cm(frame.height / frame.scale)
     for value in range(10 * math.ceil(top_cm / 10), int(low_cm) + 1, 10):
-        y = float(frame.place(np.float64(0.0), np.float64(-cm_to_mm(float(value))))[1])
+        y = float(frame.place(0.0, -cm_to_mm(float(value)))[1])
         drawn += [
             svg.line(_LEFT - 4, y, _LEFT, y, stroke=svg.SOFT),
             svg.words(_LEFT - 7, y + 4, str(value), text_anchor="end"),
@@ -309,7 +303,7 @@ def _axes(frame: _Frame) -> str:
     return "".join(drawn)
 
 
-def _legend(scale: scene.Scale, levels: list[tuple[float, str]], frame: _Frame) -> str:
+def _legend(scale: scene.Scale, levels: tuple[scene.Level, ...], frame: _Frame) -> str:
     """The colours with the scale's ticks, and on them the lines of the map."""
     x, width = _LEFT + frame.width + 24, 14.0
     top, height = _TOP + 14, min(frame.height - 28, 260.0)
@@ -326,14 +320,10 @@ def _legend(scale: scene.Scale, levels: list[tuple[float, str]], frame: _Frame) 
             svg.line(x + width, y, x + width + 4, y, stroke=svg.SOFT),
             svg.words(x + width + 7, y + 4, f"{tick:g}"),
         ]
-    for (level, _), dash in zip(levels, _DASHES, strict=False):
-        y = top + height * (1 - scene.in_dose_unit(level, scale.unit) / scale.end)
-        drawn.append(svg.line(x - 8, y, x + width, y, stroke="#ffffff", stroke_width=2.4))
-        drawn.append(
-            svg.line(
-                x - 8, y, x + width, y, stroke=svg.INK, stroke_width=1.1, **({"stroke_dasharray": dash} if dash else {})
-            )
-        )
+    for level, stroke in _styles(levels):
+        y = top + height * (1 - scene.in_dose_unit(level.mgy, scale.unit) / scale.end)
+        drawn.append(svg.line(x - 9, y, x + width, y, stroke="#ffffff", stroke_width=2.8))
+        drawn.append(svg.line(x - 9, y, x + width, y, **stroke))
     return "".join(drawn)
 
 
@@ -371,9 +361,9 @@ def _distortion(facts: Facts, phantom: Phantom, sheet: Sheet) -> list[str]:
     ends = sheet.share[order][np.searchsorted(passed, passed[-1] * np.array([0.025, 0.975]))]
     low, high = (scene.three_digits(float(value)) for value in ends)
     text = f"Areas are distorted: 1 cm² of skin is drawn as {low} to {high} cm² (95 % of the skin shown)"
-    found = np.flatnonzero(sheet.cell == facts["peak"]["cell"]) if facts["peak"] else ()
-    if len(found):
-        text += f", as {scene.three_digits(float(sheet.share[found[0]]))} cm² at the peak"
+    piece = _peak_piece(facts, sheet)
+    if piece is not None:
+        text += f", as {scene.three_digits(float(sheet.share[piece]))} cm² at the peak"
     said = [text + "; areas in the tables are those on the body."]
     if sheet.left_out >= 0.001:
         said.append(f"{scene.percent(sheet.left_out)} of it faces up or down and cannot be drawn.")
