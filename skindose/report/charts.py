@@ -25,6 +25,7 @@ _ROOM = WIDTH - _LEFT - _RIGHT
 _TOP, _CURVE, _BARS, _GAP, _STRIP, _KEY = 34.0, 150.0, 120.0, 66.0, 14.0, 26.0
 _LINE = "#14284b"
 _ALARM = "#a3123a"
+_AHEAD = 10.0  # a level further off than this many times the dose is not drawn
 _LEAST_S = 1.0  # a procedure shorter than this has no course in time
 
 
@@ -136,7 +137,7 @@ def _curve(events: Events, series: Series) -> str:
 def _within_reach(levels: tuple[scene.Level, ...], total_mgy: float) -> tuple[scene.Level, ...]:
     """The levels passed and the next one, unless that would press the curve into the lowest tenth."""
     passed = [level for level in levels if level.mgy <= total_mgy]
-    ahead = [level for level in levels if total_mgy < level.mgy <= 10 * total_mgy]
+    ahead = [level for level in levels if total_mgy < level.mgy <= _AHEAD * total_mgy]
     return tuple(passed + ahead[:1])
 
 

@@ -24,6 +24,7 @@ _STEPS = 128  # colours of the picture
 _WIDTH, _LEFT, _TOP, _BOTTOM, _LEGEND = 760.0, 46.0, 44.0, 42.0, 84.0
 _DASHES = ("none", "7 3", "2 2.5", "9 3 2 3", "4 2", "1 2")
 _RING = 7.0
+_TICK_CM = 10.0
 
 
 class Drawing(NamedTuple):
@@ -279,28 +280,33 @@ def _axes(frame: _Frame) -> str:
         svg.line(_LEFT, bottom, right, bottom, stroke=svg.SOFT),
         svg.line(_LEFT, _TOP, _LEFT, bottom, stroke=svg.SOFT),
     ]
-    ends_cm = mm_to_cm(frame.corner_mm[0] - np.array([0.0, frame.width / frame.scale]))
-    for value in range(10 * math.ceil(ends_cm[1] / 10), int(ends_cm[0]) + 1, 10):
-        x = float(frame.place(cm_to_mm(float(value)), 0.0)[0])
+    ends_cm = mm_to_cm(frame.corner_mm[0] - np.array([frame.width / frame.scale, 0.0]))
+    for value in _round_cm(*ends_cm.tolist()):
+        x = float(frame.place(cm_to_mm(value), 0.0)[0])
         drawn += [
             svg.line(x, bottom, x, bottom + 4, stroke=svg.SOFT),
-            svg.words(x, bottom + 15, str(abs(value)), text_anchor="middle"),
+            svg.words(x, bottom + 15, svg.number(abs(value)), text_anchor="middle"),
         ]
     title = "cm round the body from the middle of the back"
     drawn.append(svg.words((_LEFT + right) / 2, bottom + 32, title, text_anchor="middle"))
     top_cm = -mm_to_cm(frame.corner_mm[1])
     low_cm = top_cm + mm_to_cm(frame.height / frame.scale)
-    for value in range(10 * math.ceil(top_cm / 10), int(low_cm) + 1, 10):
-        y = float(frame.place(0.0, -cm_to_mm(float(value)))[1])
+    for value in _round_cm(top_cm, low_cm):
+        y = float(frame.place(0.0, -cm_to_mm(value))[1])
         drawn += [
             svg.line(_LEFT - 4, y, _LEFT, y, stroke=svg.SOFT),
-            svg.words(_LEFT - 7, y + 4, str(value), text_anchor="end"),
+            svg.words(_LEFT - 7, y + 4, svg.number(value), text_anchor="end"),
         ]
     y = _TOP + frame.height / 2
     drawn.append(
         svg.words(12, y, "cm below the crown", text_anchor="middle", transform=f"rotate(-90 12 {svg.number(y)})")
     )
     return "".join(drawn)
+
+
+def _round_cm(low_cm: float, high_cm: float) -> list[float]:
+    """The ticks between two ends."""
+    return [_TICK_CM * k for k in range(math.ceil(low_cm / _TICK_CM), math.floor(high_cm / _TICK_CM) + 1)]
 
 
 def _legend(scale: scene.Scale, levels: tuple[scene.Level, ...], frame: _Frame) -> str:
