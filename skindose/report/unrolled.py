@@ -10,8 +10,9 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skindose.model import FloatArray, Phantom
+from skindose.model import BoolArray, FloatArray, Phantom
 from skindose.report import scene, svg
 from skindose.report.shapes import vertex_dose_mgy
 from skindose.report.sheet import Sheet, cuts, flatten, raster
@@ -19,7 +20,8 @@ from skindose.units import cm_to_mm, gy_to_mgy, mm_to_cm
 
 Facts = dict[str, Any]
 
-_PIXEL_MM = 2.5
+_PIXELS = 420  # along the longer side: 2.6 mm of an adult's skin
+_TALLEST = 460.0
 _STEPS = 128  # colours of the picture
 _WIDTH, _LEFT, _TOP, _BOTTOM, _LEGEND = 760.0, 46.0, 44.0, 42.0, 84.0
 _DASHES = ("none", "7 3", "2 2.5", "9 3 2 3", "4 2", "1 2")
@@ -39,6 +41,7 @@ class _Frame(NamedTuple):
 
     corner_mm: FloatArray  # across and height of the upper left
     scale: float
+    pixel: float
     width: float
     height: float
 
@@ -64,8 +67,9 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
     sheet = flatten(phantom)
     values = vertex_dose_mgy(phantom, dose_mgy)[phantom.triangles[sheet.cell]]
     scale = scene.dose_scale(float(dose_mgy.max(initial=0.0)))
-    picture, corner = raster(sheet, values, _PIXEL_MM)
-    frame = _framed(picture.shape, corner)
+    pixel_mm = float(np.ptp(sheet.corners_mm, axis=(0, 1)).max()) / _PIXELS
+    picture, corner = raster(sheet, values, pixel_mm)
+    frame = _framed(picture.shape, pixel_mm, corner)
     levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
     peak = _peak_place(facts, sheet, frame)
     name = f"Skin dose on the unrolled {_what(sheet)}: {_peak_words(facts)}"
@@ -76,7 +80,7 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
         _peak_mark(facts, peak, frame),
         _sides(sheet, frame),
         _arms(sheet, picture, frame),
-        _axes(frame),
+        _axes(frame, len(sheet.side_mm) > 0),
         _legend(scale, levels, frame),
     )
     return Drawing(
@@ -89,10 +93,10 @@ def _what(sheet: Sheet) -> str:
     return "surface of the phantom" if sheet.whole_surface else "skin of the trunk"
 
 
-def _framed(shape: tuple[int, ...], corner_mm: FloatArray) -> _Frame:
-    width = _WIDTH - _LEFT - _LEGEND
-    scale = width / (shape[1] * _PIXEL_MM)
-    return _Frame(corner_mm, scale, width, shape[0] * _PIXEL_MM * scale)
+def _framed(shape: tuple[int, ...], pixel_mm: float, corner_mm: FloatArray) -> _Frame:
+    rows, columns = shape
+    pixel = min((_WIDTH - _LEFT - _LEGEND) / columns, _TALLEST / rows)
+    return _Frame(corner_mm, pixel / pixel_mm, pixel, columns * pixel, rows * pixel)
 
 
 # --- Picture and lines
@@ -254,13 +258,19 @@ def _arms(sheet: Sheet, picture: FloatArray, frame: _Frame) -> str:
     drawn = []
     for column in range(2 if len(sheet.side_mm) else 0):
         at = frame.place(sheet.side_mm[:, column], sheet.side_mm[:, 2])
-        x, y = ((at - (_LEFT, _TOP)) / frame.scale / _PIXEL_MM).astype(np.int64).T
+        x, y = ((at - (_LEFT, _TOP)) / frame.pixel).astype(np.int64).T
         skin = np.isfinite(picture[np.clip(y, 0, len(picture) - 1), np.clip(x, 0, picture.shape[1] - 1)])
-        gap = np.flatnonzero(~skin[: len(skin) - skin[::-1].argmax()]) if skin.any() else ()
+        gap = _longest(~skin)
         if len(gap) > 2:
             middle = at[gap].mean(axis=0)
             drawn.append(svg.words(middle[0], middle[1] + 4, "arm", text_anchor="middle", fill=svg.SOFT))
     return "".join(drawn)
+
+
+def _longest(chosen: BoolArray) -> NDArray[np.int64]:
+    """Where the longest run of true values is."""
+    runs = np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(chosen)) + 1)
+    return max((run for run in runs if chosen[run[0]]), key=len, default=np.zeros(0, np.int64))
 
 
 def _grid(sheet: Sheet, frame: _Frame) -> str:
@@ -273,7 +283,7 @@ def _grid(sheet: Sheet, frame: _Frame) -> str:
     return "".join(svg.path(frame.place(column, z), **style) for column in across)
 
 
-def _axes(frame: _Frame) -> str:
+def _axes(frame: _Frame, round_body: bool) -> str:
     """Both axes in cm: from the middle of the back to either side, and below the crown."""
     bottom, right = _TOP + frame.height, _LEFT + frame.width
     drawn = [
@@ -287,7 +297,7 @@ def _axes(frame: _Frame) -> str:
             svg.line(x, bottom, x, bottom + 4, stroke=svg.SOFT),
             svg.words(x, bottom + 15, svg.number(abs(value)), text_anchor="middle"),
         ]
-    title = "cm round the body from the middle of the back"
+    title = f"cm {'round the body ' if round_body else ''}from the middle of the back"
     drawn.append(svg.words((_LEFT + right) / 2, bottom + 32, title, text_anchor="middle"))
     top_cm = -mm_to_cm(frame.corner_mm[1])
     low_cm = top_cm + mm_to_cm(frame.height / frame.scale)
