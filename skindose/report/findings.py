@@ -19,13 +19,19 @@ def fired(triggers: list[Facts]) -> Rows:
     rows = [("Not evaluable", f"{unknown} of {len(triggers)} triggers, see below")] if unknown else []
     if not reached:
         return [("Triggers", "none exceeded"), *rows]
-    passed: dict[str, list[str]] = {}
-    for finding in sorted(reached, key=lambda finding: float(finding["level"])):
-        passed.setdefault(_quantity(finding), []).append(_value(finding["level"], finding["unit"]))
-    said = "; ".join(f"{name} over {' and '.join(dict.fromkeys(levels))}" for name, levels in passed.items())
+    passed: dict[str, list[Facts]] = {}
+    for finding in reached:
+        passed.setdefault(_quantity(finding), []).append(finding)
+    said = "; ".join(f"{name} over {_levels(own)}" for name, own in passed.items())
     follows = dict.fromkeys(finding["what_follows"] for finding in reached if finding["what_follows"])
     rows = [("Triggers", f"{len(reached)} of {len(triggers)} exceeded: {said}"), *rows]
     return [*rows, ("What follows", " ".join(follows))] if follows else rows
+
+
+def _levels(findings: list[Facts]) -> str:
+    """The levels of one quantity, from low to high."""
+    ordered = sorted(findings, key=lambda finding: float(finding["level"]))
+    return " and ".join(dict.fromkeys(_value(finding["level"], finding["unit"]) for finding in ordered))
 
 
 def _quantity(finding: Facts) -> str:

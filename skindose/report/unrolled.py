@@ -329,7 +329,7 @@ def _legend(scale: scene.Scale, levels: tuple[scene.Level, ...], frame: _Frame) 
         svg.tag("rect", x=x, y=top + height - (k + 1) * step, width=width, height=step + 0.3, fill=colour)
         for k, colour in enumerate(colours)
     ]
-    drawn.append(svg.words(x - 4, top - 8, f"dose, {scale.unit}", size=11.0))
+    drawn.append(svg.words(x + width + 30, top - 10, f"dose, {scale.unit}", text_anchor="end"))
     for tick in scale.ticks:
         y = top + height * (1 - tick / scale.end)
         drawn += [
