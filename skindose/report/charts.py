@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skindose.model import Events, FloatArray
+from skindose.model import BoolArray, Events, FloatArray
 from skindose.report import scene, svg
 from skindose.units import gy_to_mgy, s_to_min
 
@@ -48,11 +48,13 @@ class Series(NamedTuple):
     value_mgy   (events,) NaN where nothing is known
     what        what it is, for the headings
     levels      trigger levels of its sum
+    inside      (events,) whether it is part of the map
     """
 
     value_mgy: FloatArray
     what: str
     levels: tuple[scene.Level, ...]
+    inside: BoolArray
 
 
 def kinds(events: Events) -> list[Kind]:
@@ -88,9 +90,19 @@ def dose_chart_svg(facts: Facts, events: Events, at_peak_mgy: FloatArray) -> str
 
 
 def _series(facts: Facts, events: Events, at_peak_mgy: FloatArray) -> Series:
+    inside = in_map(facts, events)
     if facts["peak"]:
-        return Series(at_peak_mgy, "dose at the peak", _trigger_levels(facts, "psd"))
-    return Series(events.air_kerma_rp_mgy, "air kerma at the reference point", _trigger_levels(facts, "kar"))
+        known = np.where(inside, at_peak_mgy, np.nan)
+        return Series(known, "dose at the peak", _trigger_levels(facts, "psd"), inside)
+    what = "air kerma at the reference point"
+    return Series(events.air_kerma_rp_mgy, what, _trigger_levels(facts, "kar"), inside)
+
+
+def in_map(facts: Facts, events: Events) -> BoolArray:
+    """(events,) whether the event is part of the map."""
+    inside = events.mapped.copy()
+    inside[[row["event"] - 1 for row in facts["excluded_events"]]] = False
+    return inside
 
 
 def _trigger_levels(facts: Facts, quantity: str) -> tuple[scene.Level, ...]:
@@ -248,7 +260,7 @@ def _bars(events: Events, series: Series) -> str:
         )
     each = "each event" if len(groups) == len(events) else f"each {len(groups[0])} events"
     heading = box.frame(f"{series.what.capitalize()} of {each}, {box.scale.unit}")
-    return heading + "".join(drawn) + _strips(events, groups, places, top + _BARS)
+    return heading + "".join(drawn) + _strips(events, ~series.inside, groups, places, top + _BARS)
 
 
 def _groups(count: int) -> list[list[int]]:
@@ -285,10 +297,10 @@ def _title(events: Events, series: Series, own: list[int]) -> str:
     return ", ".join(filter(None, (f"{name}: {shown} ({series.what})", *rest)))
 
 
-def _strips(events: Events, groups: list[list[int]], places: FloatArray, bottom: float) -> str:
+def _strips(events: Events, outside: BoolArray, groups: list[list[int]], places: FloatArray, bottom: float) -> str:
     """Under the bars a tick for each acquisition, and for each event that is not in the map."""
     acquired = np.array([kind is ACQUISITION for kind in kinds(events)], dtype=bool)
-    rows = [("acquisition", acquired, _LINE), ("not in the map", ~events.mapped, _ALARM)]
+    rows = [("acquisition", acquired, _LINE), ("not in the map", outside, _ALARM)]
     drawn, y = [], bottom + 2
     for name, chosen, colour in rows:
         if not chosen.any():
@@ -321,6 +333,6 @@ def _key(events: Events, series: Series) -> str:
 def _silent(value_mgy: FloatArray) -> str:
     """How many events have no bar, and why; "" where all have one."""
     none, unknown = int((value_mgy == 0).sum()), int(np.isnan(value_mgy).sum())
-    parts = (f"{none} add nothing" if none else "", f"of {unknown} nothing is known" if unknown else "")
+    parts = (f"{none} add nothing" if none else "", f"{unknown} have no known dose" if unknown else "")
     said = "; ".join(filter(None, parts))
     return f"of {len(value_mgy)} events {said}" if said else ""

@@ -10,7 +10,6 @@ from skindose.model import BoolArray, Events, FloatArray
 from skindose.report import scene, svg
 from skindose.report.charts import ACQUISITION, FLUOROSCOPY, KINDS, OTHER, WIDTH, kinds
 
-
 _ROW = 66.0
 
 
