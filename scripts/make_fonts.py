@@ -24,9 +24,10 @@ LETTERS = [
 def main() -> None:
     """Cut, write."""
     spec = find_spec("matplotlib")
-    assert spec is not None and spec.origin is not None, "needs matplotlib"
-    source = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
-    options = subset.Options(hinting=False, layout_features=["kern"], name_IDs=[0, 1, 2, 4, 5, 13], drop_tables=["FFTM"])
+    assert spec is not None, "needs matplotlib"
+    source = Path(str(spec.origin)).parent / "mpl-data" / "fonts" / "ttf"
+    options = subset.Options(hinting=False, layout_features=["kern"], name_IDs=[0, 1, 2, 4, 5, 13])
+    options.drop_tables.append("FFTM")
     for name, ours in NAMES.items():
         font = TTFont(source / name, recalcTimestamp=False)
         cut = subset.Subsetter(options)

@@ -17,7 +17,9 @@ from skindose.errors import OutputError
 from skindose.model import FloatArray, Phantom
 from skindose.report import scene
 from skindose.report.raster import Camera, Seen, look_along, render
-from skindose.report.typeset import FAINT, INK, PAPER, Sheet, font, png, width
+from skindose.report.shapes import isodose_lines, vertex_dose_mgy
+from skindose.report.strokes import DASHES, evenly, inked, joined
+from skindose.report.typeset import FAINT, INK, Sheet, font, png, width
 from skindose.report.wording import say
 from skindose.units import gy_to_mgy
 
@@ -29,16 +31,20 @@ FINER = 2  # drawn this much finer and reduced, so that edges and lines are smoo
 _MARGIN, _GAP = 40, 44  # px at a width of 1600, as every size below
 _TEXT, _SMALL, _HEAD = 34, 30, 56
 _TALLEST = 1150
-_THINNEST_MM = 160.0  # a view is at least this wide: a plane seen edge-on has no width
-_TITLES = {"back": "Back", "front": "Front", "left": "Left side (L)", "right": "Right side (R)"}
+_THINNEST = 220  # a view is at least this wide, for its names: a plane seen edge-on has no width
+_TITLES = {"back": "Back", "front": "Front", "left": "Left side", "right": "Right side"}
+_KINDS = {"trigger": " (trigger level)", "reaction": " (tissue reactions)", "share": ""}
 _ENDS = {(0, 1): "L", (0, -1): "R", (1, 1): "back", (1, -1): "front"}  # axis and sense -> where a view's edge points
-_RING_MM = 16.0
-_RING, _HALO = "#0b3fb0", "#ffffff"
+_RING = 13
+_RING_COLOUR, _HALO = "#0b3fb0", "#ffffff"
 _OUTLINE = (105, 105, 105)
 _STEP_MM = 14.0  # skin that lies this far behind its neighbour in the picture is parted from it by a line
 _UNDOSED = 0.02  # relief is shown on skin below this share of the scale; above, colour means dose alone
 _SHADE = 0.24
-_HIDDEN_MM = 12.0
+_HIDDEN_MM = 2.0
+_ALWAYS = 0.6  # of the body from the crown down, to below the hands
+_WORTH_CUTTING = 0.15
+_LINE_STEP_MM = 1.0
 
 
 def picture_png(
@@ -78,9 +84,10 @@ def draw(
     sheet = Sheet(width_px, round(_MARGIN * width_px / WIDTH_PX))
     if legend:
         _headline(sheet, facts)
-    painter = _Painter(facts, phantom, dose_mgy, scale)
+    painter = _Painter(facts, phantom, dose_mgy, scale, _isodoses(facts, phantom, dose_mgy))
     panels = _put_views(sheet, painter)
-    _put_scale(sheet, scale, float(dose_mgy.max(initial=0.0)))
+    _put_scale(sheet, painter)
+    _put_levels(sheet, painter.isodoses)
     if legend:
         _warnings(sheet, facts)
     return sheet.finish(), panels
@@ -102,28 +109,36 @@ class Panel(NamedTuple):
         return self.left_px + int(x_px), self.top_px + int(y_px)
 
 
-def plan(phantom: Phantom, dose_mgy: FloatArray, room_px: int, gap_px: int, tallest_px: int) -> tuple[Panel, ...]:
-    """The four views side by side, all at one scale; legs that got nothing are cut off."""
-    bottom_mm = lowest_shown_mm(phantom, dose_mgy)
+def plan(phantom: Phantom, bottom_mm: float, width_px: int) -> tuple[Panel, ...]:
+    """The four views side by side and all at one scale, in a picture of this width; each has half the gap around it."""
+    k = width_px / WIDTH_PX
+    gap_px, thinnest_px = _GAP * k, _THINNEST * k
+    room_px = width_px - 2 * _MARGIN * k - 3 * gap_px
     shown = phantom.vertices_mm[phantom.vertices_mm[:, 2] >= bottom_mm]
-    spans = [_span(look_along(view, shown)[0]) for view in scene.VIEWS[:4]]
-    top_mm = float(shown[:, 2].max()) + 6.0
-    across_mm = sum(high - low for low, high in spans)
-    px_per_mm = min((room_px - 3 * gap_px) / across_mm, tallest_px / (top_mm - bottom_mm))
-    free_px = room_px - across_mm * px_per_mm
-    panels, left_px = [], free_px / 2 - 1.5 * gap_px
-    height_px = int(np.ceil((top_mm - bottom_mm) * px_per_mm))
-    for view, (low, high) in zip(scene.VIEWS[:4], spans, strict=True):
-        width_px = int((high - low) * px_per_mm)
-        panels.append(Panel(Camera(view, (low, top_mm), px_per_mm, width_px, height_px), int(left_px), 0))
-        left_px += width_px + gap_px
-    return tuple(panels)
+    across = [look_along(view, shown)[0] for view in scene.VIEWS[:4]]
+    middle_mm, span_mm = np.array([((a.max() + a.min()) / 2, np.ptp(a)) for a in across]).T
+    height_mm = float(shown[:, 2].max()) - bottom_mm
+    px_per_mm = _fitting(span_mm, room_px, thinnest_px, _TALLEST * k / height_mm)
+    width_of = np.maximum(span_mm * px_per_mm, thinnest_px) + gap_px
+    left_px = (width_px - width_of.sum()) / 2 + np.append(0.0, np.cumsum(width_of[:-1]))
+    corner_mm = middle_mm - width_of / 2 / px_per_mm
+    size = int(np.ceil(height_mm * px_per_mm + gap_px / 2))
+    top_mm = bottom_mm + size / px_per_mm
+    return tuple(
+        Panel(Camera(view, (float(corner), top_mm), px_per_mm, int(wide), size), round(left), 0)
+        for view, corner, wide, left in zip(scene.VIEWS[:4], corner_mm, width_of, left_px, strict=True)
+    )
 
 
-def _span(across_mm: FloatArray) -> tuple[float, float]:
-    low, high = float(across_mm.min()) - 6.0, float(across_mm.max()) + 6.0
-    lack = max(_THINNEST_MM - (high - low), 0.0) / 2
-    return low - lack, high + lack
+def _fitting(span_mm: FloatArray, room_px: float, thinnest_px: float, most: float) -> float:
+    """Pixels per mm at which the views fill the room, where those that would be too thin take the least width."""
+    thin = np.zeros(len(span_mm), dtype=bool)
+    while True:
+        px_per_mm = min((room_px - thin.sum() * thinnest_px) / float(span_mm[~thin].sum()), most)
+        thinner = span_mm * px_per_mm < thinnest_px
+        if thinner.all() or (thinner <= thin).all():
+            return px_per_mm
+        thin = thin | thinner
 
 
 def lowest_shown_mm(phantom: Phantom, dose_mgy: FloatArray) -> float:
@@ -135,11 +150,32 @@ def lowest_shown_mm(phantom: Phantom, dose_mgy: FloatArray) -> float:
     low, high = float(z_mm.min()), float(z_mm.max())
     dosed = phantom.triangles[dose_mgy > 0.01 * dose_mgy.max(initial=0.0)]
     lowest = float(z_mm[dosed].min(initial=high)) - 0.06 * (high - low)
-    cut = min(lowest, high - 0.56 * (high - low))
-    return cut if cut - low > 0.15 * (high - low) else low - 6.0
+    cut = min(lowest, high - _ALWAYS * (high - low))
+    return cut if cut - low > _WORTH_CUTTING * (high - low) else low
 
 
 # --- Paint
+
+
+class Isodose(NamedTuple):
+    """A level, its lines on the skin, its colour and its dashes."""
+
+    level: scene.Level
+    lines_mm: list[FloatArray]
+    colour: str
+    dash: tuple[float, ...]
+
+
+def _isodoses(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> tuple[Isodose, ...]:
+    levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
+    vertex_mgy = vertex_dose_mgy(phantom, dose_mgy)
+    found = []
+    for number, level in enumerate(levels):
+        segments = isodose_lines(phantom.vertices_mm, phantom.triangles, vertex_mgy, level.mgy)
+        lines = [evenly(line, _LINE_STEP_MM) for line in joined(segments)]
+        colour = scene.LEVEL_COLOURS[number % len(scene.LEVEL_COLOURS)]
+        found.append(Isodose(level, lines, colour, DASHES[number % len(DASHES)]))
+    return tuple(found)
 
 
 class _Painter(NamedTuple):
@@ -149,6 +185,7 @@ class _Painter(NamedTuple):
     phantom: Phantom
     dose_mgy: FloatArray
     scale: scene.Scale
+    isodoses: tuple[Isodose, ...]
 
     @property
     def end_mgy(self) -> float:
@@ -157,44 +194,47 @@ class _Painter(NamedTuple):
 
 def cell_colours(dose_mgy: FloatArray, end_mgy: float) -> NDArray[np.uint8]:
     """(cells, 3) the scale's colour of each dose; above the scale's end its last."""
-    table = np.array([[int(text[k : k + 2], 16) for k in (1, 3, 5)] for text in scene.colour_scale(256)], dtype=np.uint8)
+    table = np.array([list(bytes.fromhex(text[1:])) for text in scene.colour_scale(256)], dtype=np.uint8)
     return table[np.rint(255 * np.clip(dose_mgy / end_mgy, 0.0, 1.0)).astype(int)]
 
 
 def _put_views(sheet: Sheet, painter: _Painter) -> tuple[Panel, ...]:
     k = sheet.image.width / WIDTH_PX
-    flat = plan(painter.phantom, painter.dose_mgy, sheet.room_px, round(_GAP * k), round(_TALLEST * k))
-    marks_px = round(2.6 * _TEXT * k)
-    panels = tuple(
-        panel._replace(left_px=panel.left_px + sheet.margin_px, top_px=sheet.y + marks_px) for panel in flat
-    )
+    bottom_mm = lowest_shown_mm(painter.phantom, painter.dose_mgy)
+    top_px = sheet.y + round(2.5 * _TEXT * k)
+    panels = tuple(panel._replace(top_px=top_px) for panel in plan(painter.phantom, bottom_mm, sheet.image.width))
     pictures = [render(painter.phantom.vertices_mm, painter.phantom.triangles, p.camera.finer(FINER)) for p in panels]
     rings = _ring_styles(painter, panels, pictures)
     for panel, seen, ring in zip(panels, pictures, rings, strict=True):
-        sheet.image.paste(_paint(painter, panel.camera, seen, ring), (panel.left_px, panel.top_px))
+        sheet.image.paste(_paint(painter, panel.camera, seen, ring, FINER * k), (panel.left_px, panel.top_px))
         _name_view(sheet, panel, sheet.y)
     sheet.y = panels[0].top_px + panels[0].camera.height_px + round(14 * k)
-    if lowest_shown_mm(painter.phantom, painter.dose_mgy) > painter.phantom.vertices_mm[:, 2].min():
+    if bottom_mm > painter.phantom.vertices_mm[:, 2].min():
         sheet.put("Cut off below: the skin there has less than 1 % of the peak.", round(_SMALL * k), colour=FAINT)
     return panels
 
 
 def _name_view(sheet: Sheet, panel: Panel, y_px: int) -> None:
     """The view's name over it, and under the name which side of the patient each of its edges is."""
-    k = sheet.image.width / WIDTH_PX
-    middle_px = panel.left_px + panel.camera.width_px / 2
-    title, bold = _TITLES[panel.camera.view.name], font(round(_TEXT * k), bold=True)
-    sheet.draw.text((middle_px - width(title, bold) / 2, y_px), title, INK, bold)
-    axis = np.cross(panel.camera.view.up, panel.camera.view.eye)
+    k, view = sheet.image.width / WIDTH_PX, panel.camera.view
+    inset = _GAP * k / 2
+    left, right = panel.left_px + inset, panel.left_px + panel.camera.width_px - inset
+    bold, small, large = font(round(_TEXT * k), True), font(round(_SMALL * k)), font(round(_HEAD * k), True)
+    title = _TITLES[view.name]
+    sheet.draw.text(((left + right - width(title, bold)) / 2, y_px), title, INK, bold)
+    below = y_px + round(1.3 * _TEXT * k)
+    axis = np.cross(view.up, view.eye)
     number = int(np.argmax(np.abs(axis)))
-    for sense, left in ((-1, True), (1, False)):
-        text = _ENDS[number, sense * int(axis[number])]
-        letters = font(round((_HEAD if len(text) == 1 else _SMALL) * k), bold=len(text) == 1)
-        x_px = panel.left_px if left else panel.left_px + panel.camera.width_px - width(text, letters)
-        sheet.draw.text((x_px, y_px + round(1.35 * _TEXT * k)), text, INK, letters)
+    ends = [_ENDS[number, sense * int(axis[number])] for sense in (-1, 1)]
+    letters = large if ends[0] in "LR" else small
+    sheet.draw.text((left, below), ends[0], INK, letters)
+    sheet.draw.text((right - width(ends[1], letters), below), ends[1], INK, letters)
+    if letters is small:  # seen from a side: its letter in the middle
+        side = _ENDS[0, int(view.eye[0])]
+        sheet.draw.text(((left + right - width(side, large)) / 2, below), side, INK, large)
 
 
-def _paint(painter: _Painter, camera: Camera, seen: Seen, ring: str) -> Image.Image:
+def _paint(painter: _Painter, camera: Camera, seen: Seen, ring: str, stroke_px: float) -> Image.Image:
     """One view: cells in the colour of their dose, lines where the body steps back, the peak's ring."""
     body = seen.cell >= 0
     colours = cell_colours(painter.dose_mgy, painter.end_mgy) * _relief(painter, camera)[:, None]
@@ -202,9 +242,28 @@ def _paint(painter: _Painter, camera: Camera, seen: Seen, ring: str) -> Image.Im
     rgb[body] = np.rint(colours).astype(np.uint8)[seen.cell[body]]
     rgb[_steps(seen)] = _OUTLINE
     image = Image.fromarray(rgb)
+    fine = camera.finer(FINER)
+    for isodose in painter.isodoses:
+        _draw_isodose(image, fine, seen, isodose, stroke_px)
     if ring:
-        _draw_ring(image, camera.finer(FINER), painter.facts["peak"]["position_mm"], dashed=ring == "hidden")
+        _draw_ring(image, fine, painter.facts["peak"]["position_mm"], stroke_px, dashed=ring == "hidden")
     return image.reduce(FINER)
+
+
+def _draw_isodose(image: Image.Image, camera: Camera, seen: Seen, isodose: Isodose, stroke_px: float) -> None:
+    """The level's lines where they are in sight: dashes on a thin white ground, dark or light as the colour below."""
+    pen = ImageDraw.Draw(image)
+    dash = tuple(part * stroke_px for part in isodose.dash)
+    for line in isodose.lines_mm:
+        points = camera.project(line)[:, :2]
+        sight = in_sight(line, camera, seen)
+        shown = sight[1:] & sight[:-1]
+        inks = shown & inked(points, dash)
+        pieces = np.concatenate([points[:-1], points[1:]], axis=1)
+        for piece in pieces[shown].tolist():
+            pen.line(piece, _HALO, round(4 * stroke_px))
+        for piece in pieces[inks].tolist():
+            pen.line(piece, isodose.colour, round(2.4 * stroke_px))
 
 
 def _relief(painter: _Painter, camera: Camera) -> FloatArray:
@@ -234,14 +293,14 @@ def _steps(seen: Seen) -> NDArray[np.bool_]:
 
 
 def _ring_styles(painter: _Painter, panels: tuple[Panel, ...], pictures: list[Seen]) -> list[str]:
-    """Per view "seen" where the peak is in sight, else ""; in sight nowhere: "hidden" in the view that faces it most."""
+    """Per view "seen" where the peak is in sight, else ""; if nowhere, "hidden" in the view that faces it most."""
     peak = painter.facts["peak"]
     if peak is None:
         return [""] * len(panels)
     facing = [float(painter.phantom.normal[peak["cell"]] @ np.array(p.camera.view.eye, dtype=float)) for p in panels]
     place = np.array(peak["position_mm"], dtype=float)[None]
     styles = [
-        "seen" if turn > 0.15 and _in_sight(place, panel.camera.finer(FINER), seen)[0] else ""
+        "seen" if turn > 0.15 and in_sight(place, panel.camera.finer(FINER), seen)[0] else ""
         for turn, panel, seen in zip(facing, panels, pictures, strict=True)
     ]
     if not any(styles):
@@ -249,20 +308,20 @@ def _ring_styles(painter: _Painter, panels: tuple[Panel, ...], pictures: list[Se
     return styles
 
 
-def _in_sight(points_mm: FloatArray, camera: Camera, seen: Seen) -> NDArray[np.bool_]:
+def in_sight(points_mm: FloatArray, camera: Camera, seen: Seen) -> NDArray[np.bool_]:
     """(n,) whether skin points are in the picture and nothing stands before them."""
     x_px, y_px, near_mm = camera.project(points_mm).T
-    column, row = x_px.astype(int), y_px.astype(int)
-    inside = (column >= 0) & (row >= 0) & (column < camera.width_px) & (row < camera.height_px)
-    front = seen.near_mm[np.clip(row, 0, camera.height_px - 1), np.clip(column, 0, camera.width_px - 1)]
-    shown: NDArray[np.bool_] = inside & (near_mm >= front - _HIDDEN_MM)
-    return shown
+    inside = (x_px >= 0) & (y_px >= 0) & (x_px < camera.width_px) & (y_px < camera.height_px)
+    row = np.clip(y_px.astype(int), 0, camera.height_px - 1)
+    column = np.clip(x_px.astype(int), 0, camera.width_px - 1)
+    shown: NDArray[np.bool_] = inside & (near_mm >= seen.near_mm[row, column] - _HIDDEN_MM)
+    return shown & (seen.cell[row, column] >= 0)
 
 
-def _draw_ring(image: Image.Image, camera: Camera, at_mm: FloatArray, dashed: bool) -> None:
+def _draw_ring(image: Image.Image, camera: Camera, at_mm: FloatArray, stroke_px: float, dashed: bool) -> None:
     """A dark ring in a white one around the peak; dashed where the body hides the place."""
     x_px, y_px, _ = camera.project(np.array(at_mm, dtype=float)[None])[0]
-    ring(ImageDraw.Draw(image), (x_px, y_px), max(_RING_MM * camera.px_per_mm, 14.0 * FINER), 4 * FINER, dashed)
+    ring(ImageDraw.Draw(image), (x_px, y_px), _RING * stroke_px, max(round(4 * stroke_px), 2), dashed)
 
 
 def ring(pen: ImageDraw.ImageDraw, at_px: tuple[float, float], radius_px: float, stroke_px: int, dashed: bool) -> None:
@@ -273,7 +332,7 @@ def ring(pen: ImageDraw.ImageDraw, at_px: tuple[float, float], radius_px: float,
     wider = tuple(edge + sign * stroke_px * 0.5 for edge, sign in zip(box, (-1, -1, 1, 1), strict=True))
     pen.ellipse(wider, outline=_HALO, width=2 * stroke_px)
     for start in range(0, 360, 40 if dashed else 360):
-        pen.arc(box, start, start + (22 if dashed else 360), _RING, stroke_px)
+        pen.arc(box, start, start + (22 if dashed else 360), _RING_COLOUR, stroke_px)
 
 
 # --- Words and scale
@@ -285,20 +344,22 @@ def _headline(sheet: Sheet, facts: Facts) -> None:
     if peak is None:
         sheet.put("No dose on the skin", size, bold=True)
     else:
-        radius = round(0.3 * size)
-        at = sheet.margin_px + radius + 4, sheet.y + round(0.62 * size)
-        ring(sheet.draw, at, radius, max(round(5 * k), 2), dashed=False)
-        sheet.put(f"Peak skin dose {text['peak']}", size, bold=True, indent_px=round(1.15 * size))
+        words = f"Peak skin dose {text['peak']}"
+        after_px = sheet.margin_px + width(words, font(size, True)) + size
+        ring(sheet.draw, (after_px, sheet.y + round(0.62 * size)), round(0.3 * size), max(round(5 * k), 2), False)
+        sheet.put(words, size, bold=True)
         interval = peak["interval_95_mgy"]
         spread = f"95 % interval {scene.format_interval_mgy(*interval)}" if interval else "interval not known"
         sheet.put(f"{spread}  \u00b7  {scene.words(peak['region'])}", round(1.1 * _TEXT * k))
-    sheet.put(" \u00b7 ".join(filter(None, (text["subtitle"], text["signed"]))), round(_SMALL * k), colour=FAINT)
+    stands = (text["subtitle"], facts["calibration"]["status"], text["signed"])
+    sheet.put(" \u00b7 ".join(filter(None, stands)), round(_SMALL * k), colour=FAINT)
     sheet.y += round(18 * k)
 
 
-def _put_scale(sheet: Sheet, scale: scene.Scale, max_mgy: float) -> None:
-    """The colour bar from 0 to the scale's end, its numbers below."""
-    k = sheet.image.width / WIDTH_PX
+def _put_scale(sheet: Sheet, painter: _Painter) -> None:
+    """The colour bar from 0 to the scale's end, its numbers below, the isodose levels on it."""
+    k, scale = sheet.image.width / WIDTH_PX, painter.scale
+    over = float(painter.dose_mgy.max(initial=0.0)) > painter.end_mgy
     letters, height = font(round(_SMALL * k)), round(38 * k)
     title = f"Skin dose in {scale.unit}"
     left = sheet.margin_px + width(title, letters) + round(30 * k)
@@ -310,15 +371,33 @@ def _put_scale(sheet: Sheet, scale: scene.Scale, max_mgy: float) -> None:
     sheet.draw.rectangle((left - 1, top - 1, left + length, top + height), outline=INK)
     for tick in scale.ticks:
         x_px = left + round(tick / scale.end * (length - 1))
-        text = ("\u2265 " if tick == scale.end and _over(scale, max_mgy) else "") + f"{tick:g}"
+        text = ("\u2265 " if tick == scale.end and over else "") + f"{tick:g}"
         sheet.draw.line((x_px, top + height, x_px, top + height + round(8 * k)), INK, max(round(2 * k), 1))
         sheet.draw.text((x_px - width(text, letters) / 2, top + height + round(10 * k)), text, INK, letters)
     sheet.y = top + height + round(56 * k)
 
 
-def _over(scale: scene.Scale, max_mgy: float) -> bool:
-    """Whether a fixed scale ends below the map's highest cell."""
-    return scene.in_dose_unit(max_mgy, scale.unit) > scale.end
+def _put_levels(sheet: Sheet, isodoses: tuple[Isodose, ...]) -> None:
+    """What each isodose line means: a piece of it, its dose, and why that dose."""
+    k = sheet.image.width / WIDTH_PX
+    letters, sample = font(round(_SMALL * k)), round(90 * k)
+    x_px = sheet.margin_px
+    for isodose in isodoses:
+        text = isodose.level.label + _KINDS[isodose.level.kind]
+        long = sample + round(12 * k) + width(text, letters)
+        if x_px > sheet.margin_px and x_px + long > sheet.image.width - sheet.margin_px:
+            x_px, sheet.y = sheet.margin_px, sheet.y + round(1.35 * _SMALL * k)
+        _sample(sheet, isodose, x_px, sheet.y + round(0.65 * _SMALL * k), sample)
+        sheet.draw.text((x_px + sample + round(12 * k), sheet.y), text, INK, letters)
+        x_px += long + round(36 * k)
+    sheet.y += round(1.5 * _SMALL * k) if isodoses else 0
+
+
+def _sample(sheet: Sheet, isodose: Isodose, x_px: int, y_px: int, long_px: int) -> None:
+    k = sheet.image.width / WIDTH_PX
+    along = np.stack([np.arange(long_px + 1.0), np.zeros(long_px + 1)], axis=1)
+    for step in np.flatnonzero(inked(along, tuple(part * k for part in isodose.dash))).tolist():
+        sheet.draw.line((x_px + step, y_px, x_px + step + 1, y_px), isodose.colour, max(round(4 * k), 1))
 
 
 def _warnings(sheet: Sheet, facts: Facts) -> None:
@@ -326,8 +405,5 @@ def _warnings(sheet: Sheet, facts: Facts) -> None:
     k = sheet.image.width / WIDTH_PX
     sheet.y += round(6 * k)
     for _, first, text in say(dict(facts))["banners"]:
-        sheet.put(f"{first} {text}", round(_SMALL * k), bold=True)
+        sheet.put(text, round(_SMALL * k), lead=first)
     sheet.put(scene.DISCLAIMER, round(_SMALL * k), colour=FAINT)
-
-
-_ = PAPER

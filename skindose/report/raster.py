@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from skindose.model import BoolArray, FloatArray, IntArray
 from skindose.report.scene import View
 
-
 _LEAST_PX2 = 1e-9  # twice the area of a triangle seen edge-on, which has no slope and covers no pixel
 
 
@@ -41,9 +40,7 @@ class Camera:
 
     def finer(self, times: int) -> Camera:
         """The same picture with `times` as many pixels each way."""
-        return Camera(
-            self.view, self.corner_mm, self.px_per_mm * times, self.width_px * times, self.height_px * times
-        )
+        return Camera(self.view, self.corner_mm, self.px_per_mm * times, self.width_px * times, self.height_px * times)
 
 
 def look_along(view: View, points_mm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -122,9 +119,10 @@ def _row_ends(corners: FloatArray, triangle: NDArray[np.int64], y_px: FloatArray
 
 def _nearness(corners: FloatArray, owner: NDArray[np.int64], x_px: FloatArray, y_px: FloatArray) -> FloatArray:
     """Of the triangle's plane at a pixel, never outside that of its corners."""
-    origin = corners[:, 0]
-    (ax, ay, az), (bx, by, bz) = (corners[:, 1] - origin).T, (corners[:, 2] - origin).T
+    x, y, z = corners[:, 0].T
+    (ax, ay, az), (bx, by, bz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
     area = ax * by - ay * bx
     slope_x, slope_y = (az * by - bz * ay) / area, (bz * ax - az * bx) / area
-    near = origin[owner, 2] + slope_x[owner] * (x_px - origin[owner, 0]) + slope_y[owner] * (y_px - origin[owner, 1])
-    return np.clip(near, corners[:, :, 2].min(axis=1)[owner], corners[:, :, 2].max(axis=1)[owner])
+    near = (z - slope_x * x - slope_y * y)[owner] + slope_x[owner] * x_px + slope_y[owner] * y_px
+    depths = corners[:, :, 2]
+    return np.clip(near, depths.min(axis=1)[owner], depths.max(axis=1)[owner])

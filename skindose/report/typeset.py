@@ -45,22 +45,28 @@ def width(text: str, letters: Font) -> int:
     return round(letters.getlength(printable(text)))
 
 
-def wrapped(text: str, letters: Font, room_px: int) -> list[str]:
-    """The text in lines that fit `room_px`; a word that alone is too long is broken."""
-    lines: list[str] = []
-    line = ""
+def wrapped(text: str, letters: Font, room_px: int, first_px: int = 0) -> list[str]:
+    """The text in lines that fit `room_px`, `first_px` less in the first; a word that alone is too long is broken."""
+    lines, line = [], ""
     for word in printable(text).split():
         longer = f"{line} {word}" if line else word
-        if letters.getlength(longer) <= room_px:
+        if letters.getlength(longer) <= room_px - (0 if lines else first_px):
             line = longer
             continue
-        lines += [line] if line else []
-        line = word
-        while letters.getlength(line) > room_px:
-            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or letters.getlength(line[:n]) <= room_px)
-            lines.append(line[:fits])
-            line = line[fits:]
+        lines += [line] if line or first_px else []
+        *broken, line = _pieces(word, letters, room_px)
+        lines += broken
     return [*lines, line] if line else lines
+
+
+def _pieces(word: str, letters: Font, room_px: int) -> list[str]:
+    """A word in pieces that fit."""
+    pieces = [word]
+    while len(pieces[-1]) > 1 and letters.getlength(pieces[-1]) > room_px:
+        rest = pieces.pop()
+        fits = max((n for n in range(1, len(rest)) if letters.getlength(rest[:n]) <= room_px), default=1)
+        pieces += [rest[:fits], rest[fits:]]
+    return pieces
 
 
 class Sheet:
@@ -73,11 +79,13 @@ class Sheet:
         self.image = Image.new("RGB", (width_px, 4 * width_px), PAPER)
         self.draw = ImageDraw.Draw(self.image)
 
-    def put(self, text: str, size_px: int, bold: bool = False, colour: Colour = INK, indent_px: int = 0) -> None:
-        """A paragraph, broken to the sheet's width."""
-        letters = font(size_px, bold)
-        for line in wrapped(text, letters, self.room_px - indent_px):
-            self.draw.text((self.margin_px + indent_px, self.y), line, colour, letters)
+    def put(self, text: str, size_px: int, bold: bool = False, colour: Colour = INK, lead: str = "") -> None:
+        """A paragraph, broken to the sheet's width; `lead` are its first words, in bold."""
+        letters, heavy = font(size_px, bold), font(size_px, True)
+        self.draw.text((self.margin_px, self.y), printable(lead), colour, heavy)
+        first_px = width(lead + " ", heavy) if lead else 0
+        for number, line in enumerate(wrapped(text, letters, self.room_px, first_px)):
+            self.draw.text((self.margin_px + (0 if number else first_px), self.y), line, colour, letters)
             self.y += round(1.25 * size_px)
 
     def finish(self) -> Image.Image:
