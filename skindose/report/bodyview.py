@@ -159,11 +159,15 @@ def paint(shown: Scene, panels: tuple[Panel, ...], k: float) -> list[Image.Image
     with workers(None, len(cameras)) as mapped:
         seen = list(mapped(look, cameras))
         rings = _ring_styles(shown, cameras, seen)
-        return list(mapped(lambda *job: _paint(shown, job, FINER * k), cameras, seen, rings))
+        painted = mapped(lambda *job: paint_view(shown, job, FINER * k), cameras, seen, rings)
+        return [image.reduce(FINER) for image in painted]
 
 
-def _paint(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.Image:
-    """One view: cells in the colour of their dose, lines where the body steps back, isodose lines, the peak's ring."""
+def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.Image:
+    """One view: cells in the colour of their dose, lines where the body steps back, isodose lines, the peak's ring.
+
+    job   the camera, what it sees, and how the ring is drawn: "seen", "hidden" or "" for none
+    """
     camera, seen, ring_style = job
     colours = cell_colours(shown.dose_mgy, shown.end_mgy) * _relief(shown, camera)[:, None]
     rgb = np.append(np.rint(colours).astype(np.uint8), [_PAPER], axis=0)[seen.cell]  # no cell is -1: the last row
@@ -174,7 +178,7 @@ def _paint(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.Image
     if ring_style and shown.peak:
         x_px, y_px, _ = camera.project(np.array([shown.peak["position_mm"]], dtype=float))[0]
         ring(ImageDraw.Draw(image), (x_px, y_px), k, dashed=ring_style == "hidden")
-    return image.reduce(FINER)
+    return image
 
 
 def _relief(shown: Scene, camera: Camera) -> FloatArray:
