@@ -114,7 +114,7 @@ def test_the_two_halves_of_a_body_mirror_each_other():
 
 
 def test_the_waist_of_a_body_is_as_wide_as_a_tape_says():
-    """The tape: the convex hull of the cut through the body at the waist, which is convex but for the spine's groove."""
+    """The tape: the convex hull of the cut through the body at the waist, convex but for the spine's groove."""
     phantom = make(Settings(phantom="male"), Patient())
     sheet = flatten(phantom)
     z = -0.37 * phantom.stature_mm

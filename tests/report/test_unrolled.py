@@ -1,7 +1,10 @@
 """The unrolled map as its reader sees it: places read off the axes, lines at their levels, texts."""
 
+import base64
+import io
 import re
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -162,8 +165,9 @@ def test_a_phantom_without_trunk_is_shown_whole():
 def test_hostile_names_stay_text():
     phantom = replace(make_phantom(steps=(12, 8, 24)), name=HOSTILE, region_names=(HOSTILE,) * 3)
     dose = np.where(phantom.normal[:, 2] > 0.5, 2500.0, 0.0)  # the peak is on the top, which is not shown
-    drawing = unrolled(summary(replace(make_result(phantom=phantom), dosemap=replace(
-        make_result(phantom=phantom).dosemap, dose_mgy=dose, peak=find_peak(dose, phantom)))), phantom, dose)  # fmt: skip
+    result = make_result(phantom=phantom)
+    dosemap = replace(result.dosemap, dose_mgy=dose, peak=find_peak(dose, phantom))
+    drawing = unrolled(summary(replace(result, dosemap=dosemap)), phantom, dose)
     root = ElementTree.fromstring(drawing.svg)
     assert not list(root.iter(f"{SVG}script"))
     assert "<script" not in drawing.svg
@@ -181,7 +185,7 @@ def test_joins_pieces_to_lines():
     turn = np.linspace(0, 2 * np.pi, 13)
     circle = np.column_stack([np.cos(turn), np.sin(turn)]) * 100
     straight = np.column_stack([np.arange(6.0), np.full(6, 500.0)])
-    pieces = [*zip(circle[:-1], circle[1:], strict=True), *zip(straight[:-1], straight[1:], strict=True)]
+    pieces = [*pairwise(circle), *pairwise(straight)]
     order = np.random.default_rng(5).permutation(len(pieces))
     mixed = np.array([pieces[k] if k % 2 else pieces[k][::-1] for k in order])
     lines = sorted(joined(mixed), key=len)
@@ -193,9 +197,6 @@ def test_joins_pieces_to_lines():
 def test_a_picture_is_read_back_by_another_library(tmp_path):
     pillow = pytest.importorskip("PIL.Image")
     index = np.array([[0, 1], [2, 1], [0, 2]], dtype=np.uint8)
-    import base64
-    import io
-
     data = base64.b64decode(png(index, ("#010203", "#fefdfc")).partition(",")[2])
     pixels = np.array(pillow.open(io.BytesIO(data)).convert("RGBA"))
     assert pixels.shape == (3, 2, 4)
