@@ -31,7 +31,7 @@ _RING_PX, _RING_STROKE_PX = 13, 4
 _LINE_PX, _GROUND_PX = 2.4, 4.0
 
 _RING_COLOUR, _HALO = "#0b3fb0", "#ffffff"
-_PAPER, _OUTLINE = (np.array([level] * 3, dtype=np.uint8) for level in (255, 105))
+_PAPER, _OUTLINE = [255.0] * 3, [105.0] * 3
 _STEP_MM = 14.0  # skin that lies this far behind its neighbour in the picture is parted from it by a line
 _UNDOSED = 0.02  # share of the scale below which skin is shaded
 _SHADE = 0.24
@@ -170,15 +170,21 @@ def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.I
     """
     camera, seen, ring_style = job
     colours = cell_colours(shown.dose_mgy, shown.end_mgy) * _relief(shown, camera)[:, None]
-    rgb = np.append(np.rint(colours).astype(np.uint8), [_PAPER], axis=0)[seen.cell]  # no cell is -1: the last row
-    rgb[_steps(seen)] = _OUTLINE
-    image = Image.fromarray(rgb)
+    words = _packed(np.append(colours, [_PAPER, _OUTLINE], axis=0))
+    pixels = np.where(_steps(seen), words[-1], words[np.where(seen.cell < 0, len(colours), seen.cell)])
+    image = Image.frombytes("RGBX", (camera.width_px, camera.height_px), pixels.tobytes()).convert("RGB")
     for isodose in shown.isodoses:
         _draw_isodose(image, camera, seen, isodose, k)
     if ring_style and shown.peak:
         x_px, y_px, _ = camera.project(np.array([shown.peak["position_mm"]], dtype=float))[0]
         ring(ImageDraw.Draw(image), (x_px, y_px), k, dashed=ring_style == "hidden")
     return image
+
+
+def _packed(rgb: FloatArray) -> NDArray[np.uint32]:
+    """(n, 3) colours as one number each, which is picked per pixel three times as fast."""
+    levels = np.column_stack([np.rint(rgb), np.zeros(len(rgb))]).astype(np.uint8)
+    return levels.view("<u4").ravel()
 
 
 def _relief(shown: Scene, camera: Camera) -> FloatArray:
