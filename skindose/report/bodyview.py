@@ -18,7 +18,6 @@ from skindose.report import scene
 from skindose.report.raster import Camera, Seen, look_along, render
 from skindose.report.shapes import isodose_lines, vertex_dose_mgy
 from skindose.report.strokes import DASHES, evenly, inked, joined
-from skindose.threads import workers
 from skindose.units import gy_to_mgy
 
 FINER = 2  # painted this much finer and reduced, so that edges and lines are smooth
@@ -152,15 +151,9 @@ def cell_colours(dose_mgy: FloatArray, end_mgy: float) -> NDArray[np.uint8]:
 def paint(shown: Scene, panels: tuple[Panel, ...], k: float) -> list[Image.Image]:
     """The picture of each panel, of its size."""
     cameras = [panel.camera.finer(FINER) for panel in panels]
-
-    def look(camera: Camera) -> Seen:
-        return render(shown.phantom.vertices_mm, shown.phantom.triangles, camera)
-
-    with workers(None, len(cameras)) as mapped:
-        seen = list(mapped(look, cameras))
-        rings = _ring_styles(shown, cameras, seen)
-        painted = mapped(lambda *job: paint_view(shown, job, FINER * k), cameras, seen, rings)
-        return [image.reduce(FINER) for image in painted]
+    seen = [render(shown.phantom.vertices_mm, shown.phantom.triangles, camera) for camera in cameras]
+    jobs = zip(cameras, seen, _ring_styles(shown, cameras, seen), strict=True)
+    return [paint_view(shown, job, FINER * k).reduce(FINER) for job in jobs]
 
 
 def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.Image:
@@ -197,7 +190,7 @@ def _relief(shown: Scene, camera: Camera) -> FloatArray:
 
 def _steps(seen: Seen) -> BoolArray:
     """(height, width) pixels at the body's edge, or where skin lies in front of other skin."""
-    near = np.where(seen.cell >= 0, seen.near_mm, -1e6)
+    near = np.maximum(seen.near_mm, np.float32(-1e6))
     step = np.zeros(near.shape, dtype=bool)
     down, right = near[1:] - near[:-1], near[:, 1:] - near[:, :-1]
     step[1:] |= down > _STEP_MM

@@ -58,7 +58,7 @@ class Seen:
     """What a camera sees: per pixel (height, width) the cell (-1: nothing) and how near it is, mm (-inf: nothing)."""
 
     cell: IntArray
-    near_mm: FloatArray
+    near_mm: NDArray[np.float32]
 
 
 def render(vertices_mm: FloatArray, triangles: IntArray, camera: Camera) -> Seen:
@@ -66,7 +66,7 @@ def render(vertices_mm: FloatArray, triangles: IntArray, camera: Camera) -> Seen
     corners = camera.project(vertices_mm)[triangles]
     facing = np.flatnonzero(_turned_to_camera(corners))
     shape = camera.height_px, camera.width_px
-    depth, cell = np.full(shape, -np.inf).ravel(), np.full(shape, -1, dtype=np.int32).ravel()
+    depth, cell = np.full(shape, -np.inf, dtype=np.float32).ravel(), np.full(shape, -1, dtype=np.int32).ravel()
     for start in range(0, len(facing), _BLOCK):
         cells = facing[start : start + _BLOCK]
         owner, place, near = _fragments(corners[cells], camera.width_px, camera.height_px)
@@ -83,7 +83,7 @@ def _turned_to_camera(corners: FloatArray) -> BoolArray:
     return facing
 
 
-def _fragments(corners: FloatArray, width_px: int, height_px: int) -> tuple[Numbers, Numbers, FloatArray]:
+def _fragments(corners: FloatArray, width_px: int, height_px: int) -> tuple[Numbers, Numbers, NDArray[np.float32]]:
     """Triangle, place in the picture (row by row) and nearness of every pixel centre inside a triangle."""
     top = np.clip(np.ceil(corners[:, :, 1].min(axis=1) - 0.5), 0, height_px).astype(np.int64)
     below = np.clip(np.ceil(corners[:, :, 1].max(axis=1) - 0.5), 0, height_px).astype(np.int64)
@@ -94,7 +94,8 @@ def _fragments(corners: FloatArray, width_px: int, height_px: int) -> tuple[Numb
     last = np.clip(np.ceil(right - 0.5), 0, width_px).astype(np.int64)
     line, column = _runs(first, last)
     at_zero, slope = _planes(corners, triangle, y_px)
-    return triangle[line], (row * width_px)[line] + column, at_zero[line] + slope[line] * (column + 0.5)
+    near = (at_zero[line] + slope[line] * (column + 0.5)).astype(np.float32)
+    return triangle[line], (row * width_px)[line] + column, near
 
 
 def _runs(start: Numbers, stop: Numbers) -> tuple[Numbers, Numbers]:
