@@ -29,7 +29,7 @@ _MARGIN_PX, _THINNEST_PX, _TALLEST_PX = 40, 220, 1150
 _RING_PX, _RING_STROKE_PX = 13, 4
 _LINE_PX, _GROUND_PX = 2.4, 4.0
 
-_RING_COLOUR, _HALO = "#0b3fb0", "#ffffff"
+_RING_COLOUR, _HALO = "#0b5fc4", "#ffffff"
 _PAPER, _OUTLINE = [255.0] * 3, [105.0] * 3
 _STEP_MM = 14.0  # skin that lies this far behind its neighbour in the picture is parted from it by a line
 _UNDOSED = 0.02  # share of the scale below which skin is shaded
