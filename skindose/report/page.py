@@ -18,6 +18,7 @@ from typing import Any
 from skindose.model import Result
 from skindose.report import scene
 from skindose.report.event_table import events_html
+from skindose.report.figures import figures
 from skindose.report.page_map import map_legend, map_payload
 from skindose.report.summary import summary
 from skindose.report.wording import say
@@ -34,6 +35,7 @@ def html(result: Result) -> bytes:
         facts=facts,
         **say(facts),
         events=events_html(result),
+        figures=figures(result, facts),
         map_json=payload,
         script=script,
         policy=_policy(library, script.encode()),
