@@ -62,7 +62,7 @@ class Session:
         self.edits = Edits()
         self._history: list[Edits] = []
         self._open_move = False
-        self._saved = Edits()
+        self._saved, self.saved_as = Edits(), ""
         self._pool = ThreadPoolExecutor(1)
         self._job: tuple[Edits, Future[Result]] | None = None
         now_mgy = self.result.dosemap.dose_mgy if self.result.dosemap is not None else np.zeros(0)
@@ -113,6 +113,17 @@ class Session:
             return self.shown.dosemap.peak if self.shown.dosemap is not None else None
         return find_peak(self.dose_mgy(), self.phantom)
 
+    def headline(self) -> str:
+        """How high and where, in words; the interval is known for what is stored alone."""
+        stored = self.stored.facts["peak"] if self.shown.kind is Kind.STORED and self.whole else None
+        return words.headline(self.peak(), bool(self.result.peak_lacks), stored and stored["interval_95_mgy"])
+
+    def shown_words(self) -> str:
+        """Which map is shown: stored, rough, whole, saved as what."""
+        if self.shown.kind is Kind.FULL and self.saved_as and not self.unsaved:
+            return f"full map, saved as {self.saved_as}"
+        return self.shown.kind.value
+
     def beam(self) -> int | None:
         """The selected event's beam, of several the middle one; None where it is not in the map."""
         if self.shown.beams is None:
@@ -131,9 +142,7 @@ class Session:
     def reading(self, cell: int) -> str:
         """What the window says of the cell under the pointer."""
         known = self.shown.kind is Kind.STORED and self.whole
-        return words.reading(
-            self.phantom, self.dose_mgy(), self.stored.uncertainty_mgy if known else None, cell
-        )
+        return words.reading(self.phantom, self.dose_mgy(), self.stored.uncertainty_mgy if known else None, cell)
 
     # --- Events
 
@@ -262,7 +271,7 @@ class Session:
         except BaseException:
             fresh.rmdir()
             raise
-        self._saved = self.edits
+        self._saved, self.saved_as = self.edits, fresh.name
         return fresh
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from skindose.model import FloatArray, Peak, Phantom, Result
 from skindose.report.event_table import COLUMNS, event_rows
-from skindose.report.scene import format_dose_mgy, words
+from skindose.report.scene import format_dose_mgy, format_interval_mgy, words
 from skindose.viewer.edits import AXES, UNITS, Offset
 
 HELP = (
@@ -40,11 +40,18 @@ def reading(phantom: Phantom, dose_mgy: FloatArray, uncertainty_mgy: FloatArray 
     return f"{dose}, {region}: {place(phantom.centroid_mm[cell])}"
 
 
-def headline(peak: Peak | None) -> str:
-    """How high and where."""
+def headline(peak: Peak | None, lower_bound: bool, interval_mgy: Sequence[float] | None) -> str:
+    """How high and where.
+
+    lower_bound    the map lacks some dose
+    interval_mgy   that holds the peak with 95 %, where it is known
+    """
     if peak is None:
         return "No dose on the skin"
-    return f"Peak {format_dose_mgy(peak.skin_dose_mgy)}, {words(peak.region)}: {place(peak.position_mm)}"
+    within = f" (95 %: {format_interval_mgy(*interval_mgy)})" if interval_mgy else ""
+    least = "\u2265 " if lower_bound else ""
+    dose = f"{least}{format_dose_mgy(peak.skin_dose_mgy)}{within}"
+    return f"Peak {dose}, {words(peak.region)}: {place(peak.position_mm)}"
 
 
 def event_lines(result: Result) -> list[str]:
