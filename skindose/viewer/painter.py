@@ -95,7 +95,7 @@ class Painter:
         for (name, line, colour, size), at in zip(self._lines(), _PLACES, strict=True):
             write(name, line, at, colour, size)
         cell = self.pointed
-        write("pointer", session.reading(cell) if cell is not None else "", (_WIDE, 0.865), INK, 11)
+        write("pointer", session.reading(cell) if cell is not None else "", (_WIDE, 0.885), INK, 11)
 
     def _lines(self) -> list[tuple[str, str, str, int]]:
         """Name, text, colour and size of the lines, in the order of `_PLACES`."""
@@ -107,7 +107,7 @@ class Painter:
             ("warning", self.warning(), ALARM, 11),
             ("event", self._event_line(), ALARM if session.why_no_beam() else INK, 11),
             ("move", words.move_line(session.first, session.offset), INK, 11),
-            ("line", self.line, "#0b5fc4", 13),
+            ("line", self.line, "#0b5fc4", 12),
             ("help", words.HELP[0] if self.help else "H: help", FAINT, 9),
             ("more help", words.HELP[1] if self.help else "", FAINT, 9),
         ]
@@ -137,8 +137,8 @@ class Painter:
 
 
 _PLACES = (
-    *((_WIDE, y) for y in (0.985, 0.945, 0.915)),
-    (0.25, 0.155),
+    *((_WIDE, y) for y in (0.987, 0.949, 0.921)),
+    (0.25, 0.150),
     (_WIDE, 0.60),
     (_WIDE, 0.205),
     *((_WIDE, y) for y in (0.045, 0.022)),

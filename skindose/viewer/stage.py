@@ -30,7 +30,8 @@ _KINDS = {"trigger": ", trigger level", "reaction": ", tissue reaction", "share"
 _FACES = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
 _EDGES = tuple((a, a | 1 << k) for k in range(3) for a in range(8) if not a >> k & 1)
 # Where the body stands on the window: the rest holds texts, sliders and the scale.
-_ROOM = (0.58, 0.72)
+_ROOM = (0.58, 0.68)
+_SHIFT = -0.045  # the room's middle lies higher than the window's
 
 
 class Stage:
@@ -217,6 +218,7 @@ class Stage:
         width, height = self.plotter.window_size
         camera = self.plotter.camera
         camera.parallel_scale = float(max(tall / _ROOM[1], wide * height / width / _ROOM[0]) / 2)
+        centre = centre + 2.0 * _SHIFT * camera.parallel_scale * up
         camera.focal_point = centre
         camera.position = centre + 4000.0 * eye
         camera.up = view.up
