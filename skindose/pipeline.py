@@ -106,7 +106,7 @@ def compute_case(case: Case, sampled: bool = True) -> Result:
 
 
 def preview(case: Case) -> tuple[Beams, DoseMap] | None:
-    """The beams, and their map of the primary alone, with their scatter inside the field but none outside: for a moving slider.
+    """The beams, and the map of their primary alone with its scatter inside the field: for a moving slider.
 
     A tenth of the full map's work; the peak comes out about 1 % low. None where no event is mapped.
     raises   as `compute_case`

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skindose import folder
 from skindose.errors import InputError, SettingsError
-from skindose.report.scene import VIEWS
+from skindose.report.scene import VIEWS, View
 from skindose.units import gy_to_mgy
 
 
@@ -63,7 +63,7 @@ def view(
         Window(session, painter, by).run()
 
 
-def _view_named(name: str | None) -> object:
+def _view_named(name: str | None) -> View | None:
     known = {each.name: each for each in VIEWS}
     if name is None:
         return None

@@ -87,7 +87,7 @@ def stored_exclusions(base: Settings, started: Sequence[str]) -> frozenset[int]:
 
 def said(text: str) -> str:
     """A reason as it stands in a setting: one line, and no semicolon, which separates settings."""
-    return " ".join(text.replace(";", ",").split())[:200]
+    return " ".join(text.replace(";", ",").split())[:200].strip(" ,")
 
 
 def _move(first: int, offset: Offset, note: str) -> str:

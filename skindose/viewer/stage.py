@@ -43,8 +43,8 @@ class Stage:
     def __init__(self, phantom: Phantom, off_screen: bool, size: tuple[int, int] = SIZE) -> None:
         self.phantom = phantom
         self.plotter: Any = pyvista.Plotter(off_screen=off_screen, window_size=list(size))
-        self.plotter.set_background("white")
-        self.plotter.enable_parallel_projection()
+        self.plotter.background_color = "white"
+        self.plotter.camera.parallel_projection = True
         self._texts: dict[str, Any] = {}
         self._mesh = _surface(phantom)
         self._scale: Scale | None = None
