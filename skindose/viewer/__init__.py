@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import sys
@@ -34,6 +35,8 @@ def view(
     looked = _view_named(view)
     if screenshot is None:
         _need_display()
+    else:
+        _need_library()
     from skindose.viewer.state import Session
 
     session = Session.open(path)
@@ -84,6 +87,29 @@ def _need_display() -> None:
         "view",
         "Give --screenshot FILE for a picture, or open report.html of the result in a browser.",
     )
+
+
+def _need_library() -> None:
+    """Say it where nothing can draw: the library above it would end the program.
+
+    raises   InputError
+    """
+    known = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
+    if sys.platform in ("win32", "darwin") or _answers(os.environ.get("DISPLAY", "")) or any(map(_loads, known)):
+        return
+    raise InputError(
+        "there is neither a display nor a library that draws without one (libEGL or libOSMesa)",
+        "view",
+        "Install it (Debian: libegl1), or use `skindose picture`, which needs none.",
+    )
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _answers(display: str) -> bool:

@@ -20,7 +20,7 @@ INK = "#1c1f24"
 FAINT = "#6b7280"
 ALARM = "#b3261e"
 _PEAK_COLOUR = "#0b5fc4"
-_BEAM_COLOUR = "#0f766e"
+_BEAM_COLOUR = "#0f9d58"  # bright green: no dose and no isodose line has it
 _TABLE_COLOUR = "#64748b"
 _DETECTOR_MM = 20.0
 _FOCUS_MM = 14.0
@@ -42,7 +42,7 @@ class Stage:
 
     def __init__(self, phantom: Phantom, off_screen: bool, size: tuple[int, int] = SIZE) -> None:
         self.phantom = phantom
-        self.plotter: Any = pyvista.Plotter(off_screen=off_screen, window_size=list(size))
+        self.plotter = _plotter(off_screen, size)
         self.plotter.background_color = "white"
         self.plotter.camera.parallel_projection = True
         self._texts: dict[str, Any] = {}
@@ -278,6 +278,10 @@ def quiet() -> Iterator[None]:
     """Without VTK's own remarks on standard error, on a display that it does not find and does not need."""
     with pyvista.vtk_verbosity("off"):
         yield
+
+
+def _plotter(off_screen: bool, size: tuple[int, int]) -> Any:
+    return pyvista.Plotter(off_screen=off_screen, window_size=list(size))
 
 
 def _surface(phantom: Phantom) -> Any:

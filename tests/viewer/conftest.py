@@ -1,4 +1,4 @@
-"""One stored result for all tests of the window: the demonstration's 80 events on the trunk without arms."""
+"""One stored result for all tests of the window: the demonstration's 80 events on a coarse body, an ellipsoid."""
 
 import shutil
 
@@ -7,9 +7,7 @@ import pytest
 from skindose import folder, pipeline, rdsr
 from skindose.config import Settings
 from skindose.rdsr.demo import write_demo
-
-# By the table alone, so that to leave an event out moves no other.
-SETTINGS = Settings(phantom="oval", placement="table")
+from tests import scenes
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +16,20 @@ def procedure(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def written(procedure, tmp_path_factory):
+def settings(tmp_path_factory):
+    """By the table alone, so that to leave an event out moves no other."""
+    vertices, triangles = scenes.sphere(1.0, subdivisions=4)
+    path = tmp_path_factory.mktemp("body") / "ellipsoid.obj"
+    corners = [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in vertices * (170.0, 110.0, 450.0) + (0.0, -110.0, -450.0)]
+    path.write_text("\n".join([*corners, *(f"f {a} {b} {c}" for a, b, c in triangles + 1)]))
+    return Settings(phantom=str(path), placement="table")
+
+
+@pytest.fixture(scope="session")
+def written(procedure, settings, tmp_path_factory):
     """The stored result; not to be changed: `place` has a copy of it."""
     path = tmp_path_factory.mktemp("stored") / "demo"
-    folder.write_result(pipeline.compute(procedure, SETTINGS), path)
+    folder.write_result(pipeline.compute(procedure, settings), path)
     return path
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from skindose import folder, pipeline
+from skindose.config import Settings
 from skindose.errors import InputError, OutputError, SettingsError
 from skindose.report.summary import clean, summary
 from skindose.viewer import state
 from skindose.viewer.edits import NOWHERE, Edits
 from skindose.viewer.state import Kind, Session
 from tests.close import close
-from tests.viewer.conftest import SETTINGS
 
 SAME = "the same computation"
 STARTED = ("",) * 80
@@ -124,7 +124,7 @@ def test_an_event_left_out_counts_again(session):
 
 
 def test_an_event_that_the_stored_case_leaves_out_counts_again():
-    base = SETTINGS.model_copy(update={"exclude": "3,7-9=test shots; 12"})
+    base = Settings(**{"exclude": "3,7-9=test shots; 12"})
     again = Edits().with_event(7, base, STARTED)
     assert again.settings(base, STARTED).exclude == "3,7,9=test shots; 12"
     assert again.without(7, "after all").settings(base, STARTED).exclude == "3,7-9=test shots; 12; 8=after all"
@@ -224,7 +224,7 @@ def test_without_any_event_there_is_no_dose(session, monkeypatch):
 # --- Saving
 
 
-def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, procedure, place):
+def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, procedure, settings, place):
     before = contents(place)
     session.select(2)
     session.exclude("test shot")
@@ -236,7 +236,7 @@ def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, 
     assert contents(place) == before
     assert not session.unsaved
     options = {"move": ("41-:0,-25,0,0=slid down",), "exclude": "3=test shot"}
-    wanted = clean(summary(pipeline.compute(procedure, SETTINGS.model_copy(update=options))))
+    wanted = clean(summary(pipeline.compute(procedure, settings.model_copy(update=options))))
     got = folder.read_facts(fresh)
     revises = got.pop("revises")
     wanted.pop("revises")
