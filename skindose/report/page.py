@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from skindose.model import Result
 from skindose.report import scene, shapes
 from skindose.report.event_table import events_html
+from skindose.report.figures import figures
 from skindose.report.summary import summary
 from skindose.report.wording import say
 
@@ -37,6 +38,7 @@ def html(result: Result) -> bytes:
         facts=facts,
         **say(facts),
         events=events_html(result),
+        figures=figures(result, facts),
         map_json=payload,
         script=script,
         policy=_policy(library, script.encode()),

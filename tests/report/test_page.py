@@ -44,7 +44,8 @@ class Page(HTMLParser):
         self.tags.append(tag)
         if tag not in VOID:
             self.open.append((tag, values))
-        self.fetched += [values[key] for key in ("src", "href", "srcset", "data", "action") if key in values]
+        addresses = [values[key] for key in ("src", "href", "srcset", "data", "action") if key in values]
+        self.fetched += [address for address in addresses if not address.startswith(("#", "data:image/png;"))]
         self.handlers += [key for key in values if key.startswith("on")]
         if values.get("http-equiv") == "Content-Security-Policy":
             self.policy = values["content"]
