@@ -1,12 +1,9 @@
-"""Files -> result folders: each appears whole or not at all, and one bad file stops no other."""
+"""Files -> result folders: one bad file stops no other."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,10 +14,9 @@ from typing import Any
 from skindose import rdsr
 from skindose.config import Settings
 from skindose.errors import InputError, OutputError, SkindoseError
-from skindose.model import Procedure, Result
+from skindose.folder import reason, write_result
+from skindose.model import Procedure
 from skindose.pipeline import compute
-from skindose.report import render
-from skindose.report.summary import summary
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def _make_out(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot make the output folder: {_reason(error)}", str(out), "Choose another --out."
+            f"cannot make the output folder: {reason(error)}", str(out), "Choose another --out."
         ) from None
     if not os.access(out, os.W_OK | os.X_OK):
         raise OutputError("the output folder cannot be written", str(out), "Choose another --out or mend its rights.")
@@ -156,7 +152,7 @@ def _do(job: _Job) -> Outcome:
     name = ", ".join(path.name or str(path) for path in job.paths)
     try:
         result = compute(_read(job), job.settings)
-        replaced = write_result(result, job.folder)
+        written = write_result(result, job.folder)
     except SkindoseError as error:
         return Outcome(name, error=error.at(name))
     except MemoryError:
@@ -167,7 +163,7 @@ def _do(job: _Job) -> Outcome:
     told = (
         (f"{copies} of the {len(job.paths)} files are copies of another (same bytes), counted once",) if copies else ()
     )
-    return Outcome(name, job.folder, summary(result), notes=(*job.notes, *told, *replaced))
+    return Outcome(name, job.folder, written.facts, notes=(*job.notes, *told, *written.replaced))
 
 
 def _read(job: _Job) -> Procedure:
@@ -187,91 +183,3 @@ def _unforeseen(error: BaseException) -> SkindoseError:
         raise error
     kind = type(error).__name__
     return SkindoseError(f"an error inside the program ({kind})", remedy="Keep the file and report it to the makers.")
-
-
-def write_result(result: Result, folder: Path) -> tuple[str, ...]:
-    """Write a result folder: whole, replacing a former result, or not at all.
-
-    returns  what it replaced, in words; () for nothing
-    raises   OutputError; nothing half-written stays behind and a former result stays as it was
-    """
-    files = render(result)
-    _refuse_foreign(folder)
-    replaced = _former(folder, result.procedure)
-    fresh = _beside(folder, "partial")
-    try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        for name, content in files.items():
-            with (fresh / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        _swap(fresh, folder)
-    except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise OutputError(
-            f"cannot write the result: {_reason(error)}", folder.name, "Free space or choose another --out."
-        ) from None
-    except KeyboardInterrupt:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    return replaced
-
-
-def _former(folder: Path, procedure: Procedure) -> tuple[str, ...]:
-    """What a result in this folder was of, in words."""
-    try:
-        former = json.loads((folder / "result.json").read_bytes())
-        digests, study = {one["sha256"] for one in former["inputs"]}, former["procedure"]["study_instance_uid"]
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return ("replaced what was in this folder",)
-    if digests <= {source.sha256 for source in procedure.inputs}:
-        return ("replaced the former result in this folder",)
-    if study and study == procedure.header.study_instance_uid:
-        return ("replaced the result of another report of the same study",)
-    return ("replaced the result of ANOTHER procedure whose file had this name: give each its own name or --out",)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """A folder that is no former result is not ours to replace."""
-    try:
-        ours = not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink())
-        ours = ours and (not folder.is_dir() or (folder / "result.json").is_file() or not any(folder.iterdir()))
-    except OSError as error:
-        raise OutputError(f"cannot look into the folder: {_reason(error)}", folder.name, "Mend its rights.") from None
-    if not ours:
-        raise OutputError(
-            "in the way of the result lies something that is no skindose result",
-            folder.name,
-            "Move it or choose another --out.",
-        )
-
-
-def _beside(folder: Path, what: str) -> Path:
-    """A hidden neighbour of the folder; its name is short, since the folder's may be as long as the disk allows."""
-    return folder.with_name(f".{hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]}.{os.getpid()}.{what}")
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    former = _beside(folder, "former")
-    shutil.rmtree(former, ignore_errors=True)
-    folder.rename(former)
-    try:
-        fresh.rename(folder)
-    except (OSError, KeyboardInterrupt):
-        if not folder.exists():
-            former.rename(folder)
-        raise
-    shutil.rmtree(former, ignore_errors=True)
-
-
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "no space left on the disk"
-    return (error.strerror or str(error)).lower()

@@ -87,7 +87,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show which records count for a report, event by event, and why the others do not."""
-    from skindose import calibration, normalise, pipeline, rdsr
+    from skindose import calibration, normalise, prepare, rdsr
     from skindose.config import Settings
     from skindose.report import calibrations as page
 
@@ -95,7 +95,7 @@ def show(
     procedure = rdsr.read(file)
     events = normalise.normalise(procedure, settings)
     records = calibration.load_folder(settings.calibration_folder)
-    hvl_mmal = pipeline.half_value_layers(records, events)
+    hvl_mmal = prepare.half_value_layers(records, events)
     told = calibration.explain(records, procedure.header, events, hvl_mmal)
     known = calibration.apply(records, procedure.header, events, hvl_mmal)
     document: dict[str, Any] = {

@@ -34,20 +34,28 @@ class Change(NamedTuple):
     new: tuple[float, ...] = ()
 
 
-def changes(events: Events, settings: Settings) -> tuple[Change, ...]:
+def changes(events: Events, settings: Settings, corrected: tuple[Change, ...]) -> tuple[Change, ...]:
     """Everything that the user changes in single events, in the order excluded, corrected, moved.
 
-    events   before any correction: they give the old values
-    raises   SettingsError for what is not understood, or names no event
+    corrected   from `corrections`
+    raises      SettingsError for what is not understood, or names no event
     """
     started = events.started
     excluded = [Change("excluded", e.events, e.note) for e in choices.exclusions(settings.exclude, started)]
-    corrected = [_corrected(events, c) for c in choices.corrections(settings.correct, started)]
     moved = [
         Change("moved", m.events, m.note, new=(m.left_mm, m.head_mm, m.up_mm, m.turn_deg))
         for m in choices.moves(settings.move, started)
     ]
     return (*excluded, *corrected, *moved)
+
+
+def corrections(before: Events, settings: Settings) -> tuple[Change, ...]:
+    """What the user corrects in single events.
+
+    before   the events without any correction: they give the old values
+    raises   as `changes`
+    """
+    return tuple(_corrected(before, c) for c in choices.corrections(settings.correct, before.started))
 
 
 def _corrected(events: Events, wanted: choices.Correction) -> Change:

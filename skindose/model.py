@@ -474,6 +474,7 @@ class Findings:
 class Result:
     """One procedure's whole way through the program; what outputs are made of."""
 
+    case: Any  # case.Case: what it is computed from
     procedure: Procedure
     events: Events
     phantom: Phantom

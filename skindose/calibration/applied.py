@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Calibrations:
     curve                       index into `curves`, -1 where the site has measured none
     transmission_record         name of the record with the curve, "" where there is none
     transmission_uncertainty    relative, k = 1, of the curve's transmission; NaN where there is none
+    reported                    the report's own Calibration containers (`calibration.Reported`): shown, never applied
     """
 
     factor: FloatArray
@@ -45,6 +47,7 @@ class Calibrations:
     curve: IntArray
     transmission_record: tuple[str, ...]
     transmission_uncertainty: FloatArray
+    reported: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

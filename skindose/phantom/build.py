@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from skindose.model import Phantom
+from skindose.model import FloatArray, IntArray, Phantom
 from skindose.phantom import mesh, regions
 from skindose.phantom.person import Person
 from skindose.phantom.shapes import Shape
@@ -32,20 +33,15 @@ def build(
     """
     stature = cm_to_mm(who.height_cm) if stature_mm is None else stature_mm
     vertices, triangles = shape
-    measures = mesh.measure(vertices, triangles)
+    skin = measured(vertices, triangles)
     points, missing = regions.landmarks_mm(vertices, stature, NOMINAL_DEPTH_MM * who.girth)
     notes = (*who.assumptions, *assumptions)
     if missing:
         notes += (f"the phantom does not reach {_words(missing)}: placement there uses its nearest end",)
     return Phantom(
         name=name,
-        vertices_mm=np.ascontiguousarray(vertices),
-        triangles=np.ascontiguousarray(triangles, np.int32),
-        centroid_mm=measures.centroid_mm,
-        normal=measures.normal,
-        area_mm2=measures.area_mm2,
-        neighbours=mesh.neighbours(triangles),
-        region=regions.label(measures.centroid_mm, stature, lower_edge=lower_edge),
+        **skin,
+        region=regions.label(skin["centroid_mm"], stature, lower_edge=lower_edge),
         region_names=regions.NAMES,
         landmarks_mm=points,
         parameters=who.parameters,
@@ -53,6 +49,19 @@ def build(
         assumptions=notes,
         warnings=who.warnings,
     )
+
+
+def measured(vertices_mm: FloatArray, triangles: IntArray) -> dict[str, Any]:
+    """What a phantom has of its surface, by the names of `Phantom`'s fields: all but the regions."""
+    measures = mesh.measure(vertices_mm, triangles)
+    return {
+        "vertices_mm": np.ascontiguousarray(vertices_mm),
+        "triangles": np.ascontiguousarray(triangles, np.int32),
+        "centroid_mm": measures.centroid_mm,
+        "normal": measures.normal,
+        "area_mm2": measures.area_mm2,
+        "neighbours": mesh.neighbours(triangles),
+    }
 
 
 def _words(names: tuple[str, ...]) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from skindose import __version__
 from skindose.errors import OutputError
-from skindose.model import FloatArray, Result
+from skindose.model import ByteArray, FloatArray, IntArray, Result
 
+_HEADER_LETTERS = 44  # four UInt64 in base64
 _VTK_TYPES = {"f8": "Float64", "i4": "Int32", "i8": "Int64", "u1": "UInt8"}
 
 
@@ -110,3 +112,38 @@ def _strings(name: str, values: tuple[str, ...]) -> str:
     return (
         f'<Array type="String" Name={quoteattr(name)} NumberOfTuples="{len(values)}" format="ascii">{codes}</Array>\n'
     )
+
+
+# --- Reading
+
+
+class Surface(NamedTuple):
+    """What `vtp` wrote of the skin: vertices_mm (vertices, 3), triangles (cells, 3), and one value per cell."""
+
+    vertices_mm: FloatArray
+    triangles: IntArray
+    region: ByteArray
+    dose_mgy: FloatArray
+    uncertainty_mgy: FloatArray
+
+
+def read_vtp(content: bytes) -> Surface:
+    """The skin of a file that `vtp` wrote, to the bit.
+
+    raises   ValueError, KeyError and whatever the parsers raise, for anything else
+    """
+    arrays = {one.get("Name"): one for one in ElementTree.fromstring(content).iter("DataArray")}
+    points, corners, region, dose, uncertainty = (
+        _read_array(arrays[name]) for name in ("points_mm", "connectivity", "region", "dose_mgy", "uncertainty_mgy")
+    )
+    return Surface(points.reshape(-1, 3), corners.reshape(-1, 3), region, dose, uncertainty)
+
+
+def _read_array(element: ElementTree.Element) -> NDArray[Any]:
+    text = element.text or ""
+    header = base64.b64decode(text[:_HEADER_LETTERS])
+    raw = zlib.decompress(base64.b64decode(text[_HEADER_LETTERS:]))
+    if np.frombuffer(header, dtype="<u8")[1] != len(raw):
+        raise ValueError("a block is not as long as its header says")
+    dtype = next(name for name, vtk in _VTK_TYPES.items() if vtk == element.get("type"))
+    return np.frombuffer(raw, dtype=f"<{dtype}" if dtype != "u1" else dtype).copy()

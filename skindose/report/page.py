@@ -19,16 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skindose.model import Peak, Phantom, Result
-from skindose.report import scene
+from skindose.model import Result
+from skindose.report import scene, shapes
 from skindose.report.event_table import events_html
 from skindose.report.summary import summary
 from skindose.report.wording import say
-
-_LABEL_GAP_MM = 60.0  # labels stand this far off the body
-_SIDES = (("L", 0, 1, 1), ("R", 0, 0, -1), ("back", 1, 1, 1), ("front", 1, 0, -1), ("head", 2, 1, 1))
-_PEAK_LIFT_MM = 15.0  # the mark of the peak floats over the skin, or the skin hides part of it
-
 
 _LIBRARY_SLOT = b'<script id="library"></script>'  # no text from a file can look like this: its "<" is escaped
 
@@ -72,9 +67,9 @@ def map_payload(result: Result) -> str:
         "scale": scale._asdict(),
         "colours": [[place, colour] for place, colour in zip(_even(len(colours)), colours, strict=True)],
         "views": {view.name: view._asdict() for view in scene.VIEWS},
-        "first_view": _first_view(phantom, dosemap.peak),
-        "labels": _labels(phantom),
-        "peak_mark_mm": _peak_mark(phantom, dosemap.peak),
+        "first_view": shapes.first_view(phantom, dosemap.peak).name,
+        "labels": [label._asdict() for label in shapes.side_labels(phantom)],
+        "peak_mark_mm": shapes.peak_mark_mm(phantom, dosemap.peak).tolist() if dosemap.peak else None,
     }
     return json.dumps(tree, allow_nan=False).replace("<", "\\u003c")
 
@@ -85,29 +80,6 @@ def _packed(array: NDArray[Any], dtype: str) -> str:
 
 def _even(count: int) -> list[float]:
     return [round(float(place), 6) for place in np.linspace(0.0, 1.0, count)]
-
-
-def _first_view(phantom: Phantom, peak: Peak | None) -> str:
-    """The page opens on the side of the body where the peak is."""
-    return scene.VIEWS[0].name if peak is None else scene.view_facing(phantom.normal[peak.patch].mean(axis=0)).name
-
-
-def _labels(phantom: Phantom) -> list[dict[str, Any]]:
-    """The patient's sides, a little off the body: what a viewer must never guess. `axis` is the one they stand on."""
-    low, high = phantom.vertices_mm.min(axis=0), phantom.vertices_mm.max(axis=0)
-    labels = []
-    for text, axis, end, sign in _SIDES:
-        place = (low + high) / 2
-        place[axis] = (low, high)[end][axis] + sign * _LABEL_GAP_MM
-        labels.append({"text": text, "axis": axis, "at_mm": [round(float(x), 1) for x in place]})
-    return labels
-
-
-def _peak_mark(phantom: Phantom, peak: Peak | None) -> list[float] | None:
-    if peak is None:
-        return None
-    lifted = np.array(peak.position_mm) + _PEAK_LIFT_MM * phantom.normal[peak.cell]
-    return [round(float(x), 2) for x in lifted]
 
 
 # --- The file

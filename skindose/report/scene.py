@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skindose.model import FloatArray
-from skindose.units import mgy_to_gy
+from skindose.units import gy_to_mgy, mgy_to_gy
 
 DISCLAIMER = (
     "Estimate from data reported by the X-ray system and assumptions about patient position. Not a measurement, not "
@@ -163,6 +164,43 @@ def dose_scale(max_mgy: float) -> Scale:
     step = next(nice * decade for nice in (1, 2, 2.5, 5, 10) if nice * decade * 5.0001 >= top)
     count = math.ceil(top / step - 1e-4)
     return Scale(unit, float(f"{count * step:.6g}"), tuple(float(f"{k * step:.6g}") for k in range(count + 1)))
+
+
+# --- Isodose levels
+
+_REACTION_LEVELS_GY = (2, 5, 10, 15)  # where a tissue-reaction band begins [Balter et al. 2010]
+_SHARES = (0.9, 0.5, 0.1)
+# Dark on the scale's pale half, light on its dark half; told apart by their dashes as well as by lightness.
+LEVEL_COLOURS = ("#1d3557", "#00695c", "#0b7fab", "#5e35b1", "#3e2723", "#455a64")
+
+
+class Level(NamedTuple):
+    """An isodose line: its dose, its label, and what it is: "trigger", "reaction" or "share"."""
+
+    mgy: float
+    label: str
+    kind: str
+
+
+def isodose_levels(max_mgy: float, triggers: Iterable[Mapping[str, Any]]) -> tuple[Level, ...]:
+    """The lines that a map of this highest dose has, from low to high.
+
+    Where the dose reaches 2 Gy: the trigger levels of the peak skin dose and where the bands of tissue reaction begin.
+    Below it, a tenth, a half and nine tenths of the highest dose.
+
+    triggers   those of result.json
+
+    >>> [level.label for level in isodose_levels(5500.0, [{"quantity": "psd", "level": 3.0, "unit": "Gy"}])]
+    ['2 Gy', '3 Gy', '5 Gy']
+    """
+    wanted = {gy_to_mgy(level): "reaction" for level in _REACTION_LEVELS_GY}
+    for trigger in triggers:
+        if trigger["quantity"] == "psd" and trigger["unit"] == "Gy":
+            wanted[gy_to_mgy(trigger["level"])] = "trigger"
+    levels = [Level(mgy, f"{mgy_to_gy(mgy):g} Gy", kind) for mgy, kind in sorted(wanted.items()) if mgy < max_mgy]
+    if levels or not max_mgy > 0:
+        return tuple(levels)
+    return tuple(Level(share * max_mgy, f"{percent(share)} of the highest", "share") for share in sorted(_SHARES))
 
 
 # --- Views

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from skindose import __version__
-from skindose.calibration import Calibrations, reported, uncalibrated
+from skindose.calibration import Calibrations, uncalibrated
 from skindose.changes import Change
 from skindose.dose import area_above_mm2
 from skindose.model import Finding, InputFile, Peak, Result
@@ -23,13 +23,13 @@ from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.uncertainty import Uncertainty
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 _DIGITS = 6  # significant; finer than any input is known, coarser than what order of summing changes
 
 
-def summary_json(result: Result) -> bytes:
-    """result.json as UTF-8; never NaN or Infinity."""
-    return (json.dumps(summary(result), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+def summary_json(facts: dict[str, Any]) -> bytes:
+    """result.json as UTF-8 from `summary` and the files' digests; never NaN or Infinity."""
+    return (json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
 def schema() -> dict[str, Any]:
@@ -40,7 +40,7 @@ def schema() -> dict[str, Any]:
 
 
 def summary(result: Result) -> dict[str, Any]:
-    """The content of result.json as plain dicts, lists, strings, numbers and None."""
+    """The content of result.json, but for `files`, as plain dicts, lists, strings, numbers and None."""
     tree = {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "skindose", "version": __version__},
@@ -119,7 +119,7 @@ def _calibration(result: Result) -> dict[str, Any]:
     return {
         "status": status if chosen else "switched off",
         "records": [*_records(known, "air-kerma", mapped), *_records(known, "transmission", mapped)],
-        "reported": [each._asdict() for each in reported(result.procedure)],
+        "reported": [each._asdict() for each in known.reported],
     }
 
 
@@ -164,6 +164,7 @@ def _how_it_was_computed(result: Result) -> dict[str, Any]:
         "orientation": _orientation(result),
         "corrections": list(result.settings.corrections),
         "dose_medium": result.settings.medium,
+        "revises": result.case.revises._asdict() if result.case.revises else None,
         "user_changes": [_change(change) for change in result.changes],
         "excluded_events": [
             {"event": index + 1, "reason": reason} for index, reason in sorted(result.excluded.items())

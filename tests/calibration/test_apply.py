@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skindose import pipeline
+from skindose import prepare
 from skindose.errors import SettingsError
 from skindose.report.summary import summary
 from tests import scenes
@@ -202,7 +202,7 @@ def test_a_thinner_pad_than_the_curve_s_lets_more_through(tmp_path):
 def test_an_event_without_beam_quality_has_no_half_value_layer():
     """One without air kerma gets no stand-in for its voltage: a record by half-value layer must not stop on it."""
     asks = SimpleNamespace(record=SimpleNamespace(scopes=[SimpleNamespace(hvl_mmal=(2.0, 5.0))]))
-    found = pipeline.half_value_layers((asks,), scenes.events({}, {"kvp_kv": np.nan, "air_kerma_rp_mgy": np.nan}))
+    found = prepare.half_value_layers((asks,), scenes.events({}, {"kvp_kv": np.nan, "air_kerma_rp_mgy": np.nan}))
     assert np.isfinite(found).tolist() == [True, False]
 
 

@@ -4,6 +4,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from skindose import triggers
+from skindose.calibration import uncalibrated
+from skindose.case import Case
 from skindose.config import Settings
 from skindose.dose import find_peak
 from skindose.model import (
@@ -239,6 +242,12 @@ def make_procedure(inputs=1, description="Coronary angiography"):
     return Procedure(files, header, (), (), ())
 
 
+def make_case(phantom, **changes):
+    procedure, events = make_procedure(), make_events()
+    known, rules = uncalibrated(len(events)), triggers.load("ncrp-168")
+    return replace(Case(procedure, events, Settings(), (), known, rules, phantom), **changes)
+
+
 def make_result(phantom=None, **changes):
     """A mapped result; keyword arguments replace its fields."""
     phantom = phantom or make_phantom()
@@ -252,11 +261,13 @@ def make_result(phantom=None, **changes):
         axes={"left": "table: zero known", "head": "anatomy: no commissioned zero", "up": "table: on the pad"},
         region="trunk",
     )
+    case = make_case(phantom)
     result = Result(
-        procedure=make_procedure(),
-        events=make_events(),
+        case=case,
+        procedure=case.procedure,
+        events=case.events,
         phantom=phantom,
-        settings=Settings(),
+        settings=case.settings,
         findings=make_findings(),
         totals=make_totals(),
         placement=placement,
