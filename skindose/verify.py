@@ -208,7 +208,7 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
         truth_mgy=mean,
         uncertainty_mgy=uncertainty,
         high=np.maximum(fast_mean, mean - 2.0 * uncertainty) > peak.skin_dose_mgy / 2,
-        agree=_agree(found, fast_mean, mean, uncertainty),
+        agree=agree(found, fast_mean, mean, uncertainty),
         photons=truth.photons,
         seconds=truth.seconds,
         lost=truth.lost,
@@ -216,7 +216,7 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
     )
 
 
-def _agree(where: Patches, fast: FloatArray, truth: FloatArray, uncertainty: FloatArray) -> BoolArray:
+def agree(where: Patches, fast: FloatArray, truth: FloatArray, uncertainty: FloatArray | float = 0.0) -> BoolArray:
     """Within 8 % of the truth, or the fast map has the true dose within 3 mm, going straight to a patch beside.
 
     The statistics of the truth widen the 8 % in quadrature, with two standard uncertainties.
