@@ -25,7 +25,7 @@ REAL = (
     "siemens_axiom_artis",
     "siemens_axiom_example_procedure",
 )
-FILES = {"result.json", "dosemap.vtp", "events.csv", "report.html"}
+FILES = {"result.json", "dosemap.vtp", "events.csv", "report.html", "case.npz"}
 
 
 def skindose(*arguments, cwd=None, preexec_fn=None, **variables):
@@ -132,6 +132,9 @@ def test_no_identifier_of_the_patient_leaves_the_file(results, rdsr_folder):
         told = {str(header.get(key, "")) for key in ("PatientName", "PatientID", "AccessionNumber", "PatientBirthDate")}
         for path in (results[3] / name).iterdir():
             content = path.read_bytes()
+            if path.name == "case.npz":
+                with np.load(path) as kept:  # packed, so that nothing would be found in it
+                    content = str(kept["case"]).encode()
             for secret in told:
                 # Words shorter than 6 letters, as "physics", occur in texts of our own.
                 if len(secret) >= 6 and secret != "physics":

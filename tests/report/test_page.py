@@ -189,8 +189,8 @@ def test_the_same_result_gives_the_same_bytes():
 
 
 def test_the_folder_has_a_mesh_only_with_a_map():
-    assert set(render(make_result())) == {"result.json", "events.csv", "report.html", "dosemap.vtp"}
-    assert set(render(make_mapless())) == {"result.json", "events.csv", "report.html"}
+    assert set(render(make_result())) == {"result.json", "events.csv", "report.html", "case.npz", "dosemap.vtp"}
+    assert set(render(make_mapless())) == {"result.json", "events.csv", "report.html", "case.npz"}
     assert all(b"NaN" not in content for name, content in render(make_mapless()).items() if name != "report.html")
 
 
