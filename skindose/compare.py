@@ -14,12 +14,13 @@ import numpy as np
 
 from skindose import folder, verify
 from skindose.dose import area_above_mm2, find_peak
-from skindose.errors import InputError
+from skindose.errors import InputError, OutputError
 from skindose.model import BoolArray, FloatArray, IntArray, Peak, Phantom
 from skindose.phantom.build import measured
 from skindose.phantom.regions import NAMES
 from skindose.report import mesh
 from skindose.report.comparison import that_differ, triggers_that_differ
+from skindose.report.difference import Half, difference_png
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
 SAME_MM = 0.01  # vertices this near are the same: what writing and reading again may change
@@ -71,6 +72,36 @@ class Comparison:
         """(cells of A,) B less A; NaN where B has no such place."""
         difference: FloatArray = self.b_mgy - self.a.dose_mgy
         return difference
+
+
+def run(a: Path, b: Path, out: Path | None = None) -> dict[str, Any]:
+    """What `to_dict` says of two results; with `out` their picture and page are written into that folder.
+
+    raises   InputError, OutputError
+    """
+    found = compare(open_side(a), open_side(b))
+    with folder.in_sense(f"{a.name}, {b.name}"):
+        document = to_dict(found)
+    if out is not None:
+        document["files"] = _written(found, document, out)
+    return document
+
+
+def _written(found: Comparison, document: dict[str, Any], out: Path) -> list[str]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot make the folder: {folder.reason(error)}"
+        raise OutputError(what, str(out), "Choose another --out.") from None
+    drawn = None
+    if found.way:
+        halves = (Half(side.name, side.phantom, side.dose_mgy) for side in (found.a, found.b))
+        drawn = difference_png(*halves, found.difference_mgy)
+    page = html(document, drawn)
+    files = {"difference.html": (page, page[:15]), **({"difference.png": (drawn, drawn[:4])} if drawn else {})}
+    for name, (content, begins) in files.items():
+        folder.write_file(out / name, content, begins)
+    return [str(out / name) for name in files]
 
 
 # --- Opening

@@ -11,6 +11,7 @@ from skindose.report.wording import Facts, say
 
 Row = tuple[str, str, str]
 _MADE_OF_DOSE = frozenset(("Highest cell by region",))  # differs wherever the doses do: no cause
+_HOW = {"cell by cell": "cell by cell", "nearest cell": "by the nearest cell within 10 mm, for the bodies differ"}
 _STATES = {True: "exceeded", False: "not reached", None: "not evaluable"}
 
 
@@ -108,7 +109,7 @@ def map_lines(document: Mapping[str, Any]) -> list[str]:
         return [f"The maps are not compared, for {found['reason']}."]
     above, most = found["above_half_peak"], found["largest_difference"]
     ratio = above["b_over_a"]
-    lines = [f"The maps are compared {found['compared']}{_matched(found)}, over patches of about 1 cm²."]
+    lines = [f"The maps are compared {_HOW[found['compared']]}{_matched(found)}, over patches of about 1 cm²."]
     if most["difference_mgy"] == 0:
         return [*lines, "They are the same."]
     x, y, z = most["position_mm"]

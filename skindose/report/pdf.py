@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skindose.errors import OutputError
-from skindose.report.paper import page_one, page_two
+from skindose.report.pages import page_one, page_two
 
 if TYPE_CHECKING:
     from skindose.rdsr import Identity
@@ -28,6 +28,8 @@ TITLE = "Skin dose report"  # also the document's own title: names no patient an
 _NO_DATE = datetime.date(1970, 1, 1)  # PDF/A asks for a date; a report without one gets this
 _LONGEST_WORD = 28  # letters; a longer one may be broken anywhere
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_LETTERS = re.compile(rb'font-size="([0-9.]+)"')
+_LARGER = 1.5
 _BREAK = "\u200b"
 _MOST_PROBED = 200  # characters of a text that are tried in the fonts, beyond those that they surely have
 _REPLACED = "?"
@@ -68,8 +70,13 @@ def pdf(facts: Mapping[str, Any], pictures: Pictures, identity: Identity | None 
     with tempfile.TemporaryDirectory(prefix="skindose-") as folder:
         for name, file in _FILES.items():
             if (picture := getattr(pictures, name)) is not None:
-                (Path(folder) / file).write_bytes(picture)
+                (Path(folder) / file).write_bytes(_legible(picture) if file.endswith(".svg") else picture)
         return _set(content, folder, system_fonts=identity is not None)
+
+
+def _legible(svg: bytes) -> bytes:
+    """A chart that is drawn for a page's whole width, with letters for half of it."""
+    return _LETTERS.sub(lambda found: b'font-size="%.1f"' % (_LARGER * float(found[1])), svg)
 
 
 def _date(written: str | None) -> tuple[int, int, int]:
@@ -130,6 +137,14 @@ def _named(rows: list[tuple[str, str]], known: set[str]) -> list[tuple[str, str]
 _PROBE = b"""#set document(date: datetime(year: 2000, month: 1, day: 1), title: "probe")
 #set text(font: "Libertinus Serif", lang: "en")
 #json(bytes(sys.inputs.data))"""
+
+
+def require() -> None:
+    """Say at once where typst is missing.
+
+    raises   OutputError
+    """
+    _typst()
 
 
 def _typst() -> Any:
