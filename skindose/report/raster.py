@@ -45,9 +45,8 @@ class Camera:
 
 def look_along(view: View, points_mm: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(n,) each, mm: across the picture (to its right), up in it, and towards the camera."""
-    eye, up = np.array(view.eye, dtype=float), np.array(view.up, dtype=float)
-    axes = (np.cross(up, eye), up, eye)
-    across, up_mm, near = ((points_mm * axis).sum(axis=-1) for axis in axes)
+    axes = np.array([np.cross(view.up, view.eye), view.up, view.eye], dtype=float)
+    across, up_mm, near = axes @ points_mm.T
     return across, up_mm, near
 
 
@@ -90,12 +89,13 @@ def _fragments(corners: FloatArray, width_px: int, height_px: int) -> _Fragments
     top = np.clip(np.ceil(corners[:, :, 1].min(axis=1) - 0.5), 0, height_px).astype(np.int64)
     below = np.clip(np.ceil(corners[:, :, 1].max(axis=1) - 0.5), 0, height_px).astype(np.int64)
     triangle, row = _runs(top, below)
-    left, right = _row_ends(corners, triangle, row + 0.5)
+    left, right = _row_ends(corners, triangle, row.astype(float) + 0.5)
     first = np.clip(np.ceil(left - 0.5), 0, width_px).astype(np.int64)
     last = np.clip(np.ceil(right - 0.5), 0, width_px).astype(np.int64)
     line, column = _runs(first, last)
     owner = triangle[line]
-    return owner, row[line], column, _nearness(corners, owner, column + 0.5, row[line] + 0.5)
+    middle_px = np.stack([column, row[line]]).astype(float) + 0.5
+    return owner, row[line], column, _nearness(corners, owner, middle_px)
 
 
 def _runs(start: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -117,12 +117,13 @@ def _row_ends(corners: FloatArray, triangle: NDArray[np.int64], y_px: FloatArray
     return np.minimum(bent, straight), np.maximum(bent, straight)
 
 
-def _nearness(corners: FloatArray, owner: NDArray[np.int64], x_px: FloatArray, y_px: FloatArray) -> FloatArray:
-    """Of the triangle's plane at a pixel, never outside that of its corners."""
+def _nearness(corners: FloatArray, owner: NDArray[np.int64], at_px: FloatArray) -> FloatArray:
+    """Of the triangle's plane at pixels (2, n), never outside that of its corners."""
     x, y, z = corners[:, 0].T
     (ax, ay, az), (bx, by, bz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
     area = ax * by - ay * bx
     slope_x, slope_y = (az * by - bz * ay) / area, (bz * ax - az * bx) / area
-    near = (z - slope_x * x - slope_y * y)[owner] + slope_x[owner] * x_px + slope_y[owner] * y_px
+    near = (z - slope_x * x - slope_y * y)[owner] + slope_x[owner] * at_px[0] + slope_y[owner] * at_px[1]
     depths = corners[:, :, 2]
-    return np.clip(near, depths.min(axis=1)[owner], depths.max(axis=1)[owner])
+    clipped: FloatArray = np.clip(near, depths.min(axis=1)[owner], depths.max(axis=1)[owner])
+    return clipped

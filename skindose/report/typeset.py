@@ -47,7 +47,8 @@ def width(text: str, letters: Font) -> int:
 
 def wrapped(text: str, letters: Font, room_px: int, first_px: int = 0) -> list[str]:
     """The text in lines that fit `room_px`, `first_px` less in the first; a word that alone is too long is broken."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in printable(text).split():
         longer = f"{line} {word}" if line else word
         if letters.getlength(longer) <= room_px - (0 if lines else first_px):
@@ -70,23 +71,46 @@ def _pieces(word: str, letters: Font, room_px: int) -> list[str]:
 
 
 class Sheet:
-    """A white picture of fixed width that grows downwards line by line; `y` is where the next line goes."""
+    """A white picture of fixed width that grows downwards line by line; `y` is where the next line goes.
 
-    def __init__(self, width_px: int, margin_px: int) -> None:
-        self.margin_px = margin_px
-        self.room_px = width_px - 2 * margin_px
-        self.y = margin_px
-        self.image = Image.new("RGB", (width_px, 4 * width_px), PAPER)
+    k   size of things: all sizes are given as for a picture of 1600 px, and times this
+    """
+
+    def __init__(self, width_px: int, k: float, margin: float = 40) -> None:
+        self.k = k
+        self.margin_px = self.px(margin)
+        self.y = self.margin_px
+        self.image = Image.new("RGB", (width_px, width_px), PAPER)
         self.draw = ImageDraw.Draw(self.image)
 
-    def put(self, text: str, size_px: int, bold: bool = False, colour: Colour = INK, lead: str = "") -> None:
+    def px(self, size: float) -> int:
+        """A size in pixels of this sheet."""
+        return round(size * self.k)
+
+    def make_room(self, height_px: int) -> None:
+        """Lengthen the sheet where this much does not fit below `y`."""
+        needed = self.y + height_px + self.margin_px
+        if needed > self.image.height:
+            longer = Image.new("RGB", (self.image.width, max(needed, self.image.height * 5 // 4)), PAPER)
+            longer.paste(self.image, (0, 0))
+            self.image, self.draw = longer, ImageDraw.Draw(longer)
+
+    def write(self, text: str, x_px: float, y_px: float, letters: Font, at: str = "left", colour: Colour = INK) -> None:
+        """A line whose left end, middle or right end (`at`) stands at x."""
+        start = x_px - {"left": 0.0, "middle": 0.5, "right": 1.0}[at] * width(text, letters)
+        self.draw.text((round(start), y_px), printable(text), colour, letters)
+
+    def put(self, text: str, size: float, bold: bool = False, colour: Colour = INK, lead: str = "") -> None:
         """A paragraph, broken to the sheet's width; `lead` are its first words, in bold."""
-        letters, heavy = font(size_px, bold), font(size_px, True)
-        self.draw.text((self.margin_px, self.y), printable(lead), colour, heavy)
+        letters, heavy = font(self.px(size), bold), font(self.px(size), True)
         first_px = width(lead + " ", heavy) if lead else 0
-        for number, line in enumerate(wrapped(text, letters, self.room_px, first_px)):
-            self.draw.text((self.margin_px + (0 if number else first_px), self.y), line, colour, letters)
-            self.y += round(1.25 * size_px)
+        lines = wrapped(text, letters, self.image.width - 2 * self.margin_px, first_px)
+        step = round(1.25 * self.px(size))
+        self.make_room(step * len(lines))
+        self.write(lead, self.margin_px, self.y, heavy, colour=colour)
+        for number, line in enumerate(lines):
+            self.write(line, self.margin_px + (0 if number else first_px), self.y, letters, colour=colour)
+            self.y += step
 
     def finish(self) -> Image.Image:
         """What was put on, with a margin below."""
@@ -96,5 +120,5 @@ class Sheet:
 def png(image: Image.Image) -> bytes:
     """The picture's file; no date, no name of a program."""
     out = io.BytesIO()
-    image.save(out, "PNG", optimize=False, compress_level=7)
+    image.save(out, "PNG", optimize=False, compress_level=5)
     return out.getvalue()

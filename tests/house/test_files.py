@@ -15,6 +15,7 @@ DATA_FOLDERS = [
         "skindose/montecarlo/data",
         "phantoms/skindose_phantoms",
         "skindose/triggers/presets",
+        "skindose/report/fonts",
     )
     if (source.ROOT / folder / "SOURCES.toml").is_file()
 ]
