@@ -19,7 +19,7 @@ from skindose.model import BoolArray, FloatArray, IntArray, Peak, Phantom
 from skindose.phantom.build import measured
 from skindose.phantom.regions import NAMES
 from skindose.report import mesh
-from skindose.report.comparison import that_differ, triggers_that_differ
+from skindose.report.comparison import html, that_differ, triggers_that_differ
 from skindose.report.difference import Half, difference_png
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
@@ -95,13 +95,17 @@ def _written(found: Comparison, document: dict[str, Any], out: Path) -> list[str
         raise OutputError(what, str(out), "Choose another --out.") from None
     drawn = None
     if found.way:
-        halves = (Half(side.name, side.phantom, side.dose_mgy) for side in (found.a, found.b))
-        drawn = difference_png(*halves, found.difference_mgy)
+        drawn = difference_png(_half(found.a), _half(found.b), found.difference_mgy)
     page = html(document, drawn)
     files = {"difference.html": (page, page[:15]), **({"difference.png": (drawn, drawn[:4])} if drawn else {})}
     for name, (content, begins) in files.items():
         folder.write_file(out / name, content, begins)
     return [str(out / name) for name in files]
+
+
+def _half(side: Side) -> Half:
+    peak = {"position_mm": side.peak.position_mm, "cell": side.peak.cell}
+    return Half(side.name, side.phantom, side.dose_mgy, peak)
 
 
 # --- Opening

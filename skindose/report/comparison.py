@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
-from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
+from skindose.report.scene import DISCLAIMER, NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
 from skindose.report.terminal import console, printable
 from skindose.report.wording import Facts, say
 
@@ -163,6 +165,34 @@ def making_rows(document: Mapping[str, Any]) -> list[Row]:
     return [*rows, *((f"Trigger {row['rule']}, {row['quantity']}", row["a"], row["b"]) for row in document["triggers"])]
 
 
+def html(document: Mapping[str, Any], picture_png: bytes | None) -> bytes:
+    """A page of its own that needs no network: the tables, and the picture of the maps where there is one."""
+    import jinja2
+
+    template = resources.files("skindose.report").joinpath("compare.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page: str = environment.from_string(template).render(
+        a=document["a"]["name"],
+        b=document["b"]["name"],
+        notes=document["notes"],
+        doses=[*peak_rows(document), *area_rows(document)],
+        lines=map_lines(document),
+        picture=base64.b64encode(picture_png).decode() if picture_png else "",
+        regions=region_rows(document),
+        making=making_rows(document),
+        nothing=_nothing(document),
+        disclaimer=DISCLAIMER,
+    )
+    return page.encode()
+
+
+def _nothing(document: Mapping[str, Any]) -> str:
+    """Where no row differs: why."""
+    return "Nothing else differs." if document["facts"] else "A map alone does not say how it was made."
+
+
 def print_comparison(document: Mapping[str, Any]) -> None:
     """The document of `skindose compare --json`, for people."""
     out = console()
@@ -174,9 +204,11 @@ def print_comparison(document: Mapping[str, Any]) -> None:
     if rows := making_rows(document):
         out.print(_table("What differs in the making", document, rows))
     else:
-        out.print("Nothing else differs." if document["facts"] else "A map alone says nothing of how it was made.")
+        out.print(_nothing(document))
     for line in document["notes"]:
         out.print(f"Note: {printable(line)}", style="bold")
+    for name in document.get("files", ()):
+        out.print(f"Written: {printable(name)}")
 
 
 def _table(title: str, document: Mapping[str, Any], rows: list[Row]) -> Any:
