@@ -6,7 +6,7 @@ the second map is read at the nearest cell, where that makes sense.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ NEAREST_MM = 10.0  # farther off is another place of the skin
 LEAST_MATCHED = 0.9  # of the skin above half the peak: with less on the other body a difference says nothing
 LEVELS_GY = (1, 2, 3, 5, 10, 15)
 WITHIN_PERCENT = (5, 10)
+_SHOWN = 0.05
 _VTP = ".vtp"
 
 
@@ -79,7 +80,7 @@ def run(a: Path, b: Path, out: Path | None = None) -> dict[str, Any]:
 
     raises   InputError, OutputError
     """
-    found = compare(open_side(a), open_side(b))
+    found = compare(*_told_apart(open_side(a), open_side(b), (a, b)))
     with folder.in_sense(f"{a.name}, {b.name}"):
         document = to_dict(found)
     if out is not None:
@@ -88,11 +89,7 @@ def run(a: Path, b: Path, out: Path | None = None) -> dict[str, Any]:
 
 
 def _written(found: Comparison, document: dict[str, Any], out: Path) -> list[str]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"cannot make the folder: {folder.reason(error)}"
-        raise OutputError(what, str(out), "Choose another --out.") from None
+    _make(out)
     drawn = None
     if found.way:
         drawn = difference_png(_half(found.a), _half(found.b), found.difference_mgy)
@@ -101,6 +98,34 @@ def _written(found: Comparison, document: dict[str, Any], out: Path) -> list[str
     for name, (content, begins) in files.items():
         folder.write_file(out / name, content, begins)
     return [str(out / name) for name in files]
+
+
+def _told_apart(a: Side, b: Side, paths: tuple[Path, Path]) -> tuple[Side, Side]:
+    """The sides; two of one name get that of the folder above, or one could not tell which is which."""
+    if a.name != b.name:
+        return a, b
+    above = [path.absolute().parent.name for path in paths]
+    return replace(a, name=f"{above[0]}/{a.name}"), replace(b, name=f"{above[1]}/{b.name}")
+
+
+def write_maps(found: verify.Verification, out: Path) -> list[str]:
+    """Write the maps of the fast engine and of the Monte Carlo, for `open_side`; returns their names.
+
+    raises   OutputError
+    """
+    _make(out)
+    maps = {"fast": found.result, "monte-carlo": found.truth}
+    for name, result in maps.items():
+        folder.write_file(out / f"{name}{_VTP}", mesh.vtp(result), b"<?xml")
+    return [str(out / f"{name}{_VTP}") for name in maps]
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot make the folder: {folder.reason(error)}"
+        raise OutputError(what, str(out), "Choose another folder.") from None
 
 
 def _half(side: Side) -> Half:
@@ -182,8 +207,8 @@ def _means(
 
     def summed(values: FloatArray) -> FloatArray:
         weights = (values * body.area_mm2)[used]
-        total: FloatArray = np.bincount(patches.of_cell[used], weights=weights, minlength=len(patches.area_mm2))
-        return total
+        total = np.bincount(patches.of_cell[used], weights=weights, minlength=len(patches.area_mm2))
+        return total.astype(np.float64)
 
     area = summed(np.ones(len(a_mgy)))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -331,12 +356,12 @@ def _area_above(side: Side, level_gy: float) -> float:
 
 
 def _regions(a: Side, b: Side) -> list[dict[str, Any]]:
-    """The highest cell of each region that has over 1 % of a peak in either map."""
-    least = 0.01 * min(a.peak.cell_max_mgy, b.peak.cell_max_mgy)
+    """The highest cell of each region that has over 5 % of a peak in either map."""
+    least = _SHOWN * min(a.peak.cell_max_mgy, b.peak.cell_max_mgy)
     highest = [_highest(side) for side in (a, b)]
     names = dict.fromkeys((*highest[0], *highest[1]))
-    rows = [{"region": name, "a_mgy": highest[0].get(name), "b_mgy": highest[1].get(name)} for name in names]
-    return [row for row in rows if max(row["a_mgy"] or 0.0, row["b_mgy"] or 0.0) > least]
+    shown = [name for name in names if max(side.get(name, 0.0) for side in highest) > least]
+    return [{"region": name, "a_mgy": highest[0].get(name), "b_mgy": highest[1].get(name)} for name in shown]
 
 
 def _highest(side: Side) -> dict[str, float]:

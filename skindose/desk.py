@@ -68,7 +68,9 @@ def pdf(
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="folder that run wrote, or a map of verify --maps", show_default=False)],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="folder that run wrote, or a map of verify --maps", show_default=False)
+    ],
     b: Annotated[Path, typer.Argument(metavar="B", help="another one", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="folder for the picture and page of the difference")] = None,
     as_json: AsJson = False,

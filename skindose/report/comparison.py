@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from skindose.report.scene import DISCLAIMER, NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity, three_digits, words
+from skindose.report.scene import (
+    DISCLAIMER,
+    NO_VALUE,
+    format_dose_mgy,
+    format_interval_mgy,
+    format_quantity,
+    three_digits,
+    words,
+)
 from skindose.report.terminal import console, printable
 from skindose.report.wording import Facts, say
 
@@ -142,9 +150,7 @@ def _share(fraction: float) -> str:
 def area_rows(document: Mapping[str, Any]) -> list[Row]:
     """Skin with at least so much dose, as far as either has any."""
     rows = [row for row in document["area_above"] if row["a_cm2"] or row["b_cm2"]]
-    return [
-        (f"Skin with at least {row['level_gy']} Gy", *(_area(row[key]) for key in ("a_cm2", "b_cm2"))) for row in rows
-    ]
+    return [(f"Skin with at least {row['level_gy']} Gy", _area(row["a_cm2"]), _area(row["b_cm2"])) for row in rows]
 
 
 def _area(area_cm2: float) -> str:

@@ -23,7 +23,7 @@ _SMALL_PX, _LINE_PX, _MARGIN_PX = 28, 46, 40
 _BAR_PX = (400, 36)
 _SHADE, _FAINT = 0.24, 0.03  # relief of the body, where there is less than this share of the scale
 _EDGE, _PAPER = (105, 105, 105), (255, 255, 255)
-_NOWHERE = (150, 150, 150)  # skin that the other body does not have
+_NOWHERE = (178, 178, 178)  # skin that the other body does not have
 _MOST_LINES = 4  # of a name
 _K = _VIEWS_PX / WIDTH_PX
 # From B lower over no difference to B higher: ColorBrewer's RdBu turned round (Harrower & Brewer 2003), which the
@@ -93,7 +93,9 @@ def _most(difference_mgy: float) -> str:
 
 
 def _broken(name: str) -> list[str]:
-    return wrapped(name.replace("_", " "), font(_SMALL_PX), WIDTH_PX - _VIEWS_PX - 2 * _MARGIN_PX)[:_MOST_LINES]
+    return wrapped(name.replace("_", " ").replace("/", "/ "), font(_SMALL_PX), WIDTH_PX - _VIEWS_PX - 2 * _MARGIN_PX)[
+        :_MOST_LINES
+    ]
 
 
 # --- Paint

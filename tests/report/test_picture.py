@@ -222,7 +222,13 @@ def test_texts_are_those_of_the_facts(result, facts, monkeypatch):
     monkeypatch.setattr(typeset.Sheet, "write", lambda *a, **k: (written.append(a[1]), original(*a, **k))[1])
     draw(facts, result.phantom, result.dosemap.dose_mgy)
     text = " ".join(written)
-    for part in ("Peak skin dose 4.25 Gy", "95 % interval 2.60 to 5.50 Gy", "posterior thorax, left", "2020-02-03", "LAB2"):
+    for part in (
+        "Peak skin dose 4.25 Gy",
+        "95 % interval 2.60 to 5.50 Gy",
+        "posterior thorax, left",
+        "2020-02-03",
+        "LAB2",
+    ):
         assert part in text
     for part in ("Not commissioned.", "levels not yet signed", "Not a measurement", "2 Gy (", "Skin dose in Gy"):
         assert part in text
