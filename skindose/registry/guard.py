@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, Error, IntegrityError, InterfaceError
+from django.db import Error
 
 from skindose.errors import RegistryError
 
@@ -23,6 +23,7 @@ _KNOWN = (
     ("no password supplied", "the database wants a password", "Put it into DATABASE_URL."),
     ("connection refused", "the database server does not answer", "Start it, or check DATABASE_URL."),
     ("connection failed", "the database server cannot be reached", "Start it, or check DATABASE_URL."),
+    ("connection to server", "the database server cannot be reached", "Start it, or check DATABASE_URL."),
     ("could not translate host", "the database server is not known", "Check DATABASE_URL."),
     ("server closed the connection", "the database server broke off", "Start it and run again."),
     ("terminating connection", "the database server broke off", "Start it and run again."),
@@ -47,11 +48,9 @@ def in_words(error: BaseException) -> RegistryError:
 def guarded() -> Iterator[None]:
     """Tell the database's errors in words.
 
-    raises   RegistryError; IntegrityError goes through, for who can say what it means
+    raises   RegistryError
     """
     try:
         yield
-    except IntegrityError:
-        raise
-    except (DatabaseError, InterfaceError, Error) as error:
+    except Error as error:
         raise in_words(error) from None

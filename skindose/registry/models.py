@@ -172,11 +172,12 @@ class Calibration(models.Model):
 
 
 class Alert(models.Model):
-    """What a finding asks for; one per procedure, rule and level, whatever is computed again."""
+    """What a finding asks for; one per procedure, rule, quantity and level, whatever is computed again."""
 
     procedure = _to("Procedure")
     finding = _to("Finding", null=True)
     rule = _name()
+    quantity = _name()
     level = models.CharField(max_length=40)  # as text: part of the key
     severity = models.IntegerField(default=1)
     state = models.CharField(max_length=20)
@@ -187,7 +188,7 @@ class Alert(models.Model):
     class Meta:
         """Once each."""
 
-        constraints: ClassVar = [UniqueConstraint(fields=["procedure", "rule", "level"], name="alert_once")]
+        constraints: ClassVar = [UniqueConstraint(fields=["procedure", "rule", "quantity", "level"], name="alert_once")]
 
 
 class Outgoing(models.Model):

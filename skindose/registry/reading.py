@@ -211,8 +211,8 @@ def _fired(computations: list[int] | None) -> dict[int, list[str]]:
     if computations is not None:
         rows = rows.filter(computation_id__in=computations)
     found: dict[int, list[str]] = {}
-    for computation, rule in rows.values_list("computation_id", "rule"):
-        found.setdefault(computation, []).append(rule)
+    for computation, rule, quantity in rows.values_list("computation_id", "rule", "quantity"):
+        found.setdefault(computation, []).append(f"{rule}: {quantity}")
     return found
 
 

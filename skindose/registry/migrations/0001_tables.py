@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("rule", models.CharField(blank=True, default="", max_length=200)),
+                ("quantity", models.CharField(blank=True, default="", max_length=200)),
                 ("level", models.CharField(max_length=40)),
                 ("severity", models.IntegerField(default=1)),
                 ("state", models.CharField(max_length=20)),
@@ -359,6 +360,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="alert",
-            constraint=models.UniqueConstraint(fields=("procedure", "rule", "level"), name="alert_once"),
+            constraint=models.UniqueConstraint(fields=("procedure", "rule", "quantity", "level"), name="alert_once"),
         ),
     ]
