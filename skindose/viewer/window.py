@@ -58,7 +58,7 @@ class Window:
     """
 
     def __init__(self, session: Session, painter: Painter, by: str) -> None:
-        self.session, self.painter, self.by = session, painter, by
+        self.session, self.painter, self.by = session, painter, said(by)
         self.stage = painter.stage
         self.plotter = painter.stage.plotter
         self.prompt: Prompt | None = None
@@ -74,7 +74,9 @@ class Window:
     def run(self) -> None:
         """Open the window and serve it."""
         self._make_sliders()
-        self.plotter.show(title=f"skindose: {self.session.stored.path.name}", auto_close=False, interactive=False)
+        self.plotter.show(
+            title=f"skindose: {self.session.stored.path.resolve().name}", auto_close=False, interactive=False
+        )
         self.stage.hurry()
         self._listen()
         self.painter.texts()
@@ -349,7 +351,7 @@ class Window:
             fresh = self.session.save(self.by, reason, self._say_now)
         except SkindoseError as error:
             return error.what
-        self._told = f"Saved as {fresh.name}; {self.session.stored.path.name} stays as it was."
+        self._told = f"Saved as {fresh.name}; {self.session.stored.path.resolve().name} stays as it was."
         self._wants(Due.LOOK)
         return ""
 
