@@ -86,7 +86,7 @@ class Display:
         """What `found` gives as soon as it gives something."""
         deadline = time.monotonic() + timeout_s
         while not (value := found()):
-            assert self.program.poll() is None, self.program.communicate()
+            assert self.program.poll() is None, (self.program.returncode, self.program.communicate())
             assert time.monotonic() < deadline, "it never came"
             time.sleep(0.1)
         return value
