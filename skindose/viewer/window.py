@@ -20,6 +20,7 @@ from skindose.viewer.state import Session
 TICK_MS = 30
 REST_S = 0.4  # a slider that was let go and has not moved for so long rests: the whole map is computed
 PLAY_S = 0.1  # for one step
+_STARTS = 100  # VTK's loop may end by itself while the window opens (seen on X, one time in ten on a busy machine)
 PLAY_STEPS = 300  # at most, for the whole case
 _STYLE = {"style": "modern", "color": INK, "slider_width": 0.016, "tube_width": 0.005, "title_height": 0.014}
 _NAMES = dict(zip(AXES, ("left", "towards the head", "up", "turn, left side up"), strict=True))
@@ -63,7 +64,7 @@ class Window:
         self.plotter = painter.stage.plotter
         self.prompt: Prompt | None = None
         self.chosen = 0  # slider that + and - move
-        self.playing = self.leaving = self._held = False
+        self.playing = self.leaving = self._held = self._ended = False
         self._moved_at: float | None = None
         self._played_at = 0.0
         self._due = Due.NOTHING
@@ -81,7 +82,9 @@ class Window:
         self._listen()
         self.painter.texts()
         self.plotter.render()
-        self.plotter.iren.interactor.Start()
+        for _ in range(_STARTS):
+            if not self._ended:
+                self.plotter.iren.interactor.Start()
         self.plotter.close()
 
     def _listen(self) -> None:
@@ -95,6 +98,8 @@ class Window:
         style.AddObserver("KeyPressEvent", lambda *_: None)
         interactor.AddObserver("KeyPressEvent", lambda *_: self.key(interactor.GetKeySym(), interactor.GetKeyCode()))
         interactor.AddObserver("MouseMoveEvent", lambda *_: self.point(*interactor.GetEventPosition()))
+        interactor.RemoveObservers("ExitEvent")
+        interactor.AddObserver("ExitEvent", lambda *_: self._quit())  # the window's own button
         interactor.AddObserver("TimerEvent", lambda *_: self.tick(time.monotonic()))
         interactor.CreateRepeatingTimer(TICK_MS)
 
@@ -372,4 +377,5 @@ class Window:
             self.leaving = True
             self._say("The correction is not saved. S: save, Q again: quit without.")
         else:
+            self._ended = True
             self.plotter.iren.interactor.TerminateApp()

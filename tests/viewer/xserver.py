@@ -41,7 +41,7 @@ class Display:
     def start(self, *arguments):
         environment = {**os.environ, "DISPLAY": self.name, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "skindose", *arguments],
+            [sys.executable, "-X", "faulthandler", "-m", "skindose", *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
