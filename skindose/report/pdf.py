@@ -120,7 +120,7 @@ def _set(content: Mapping[str, Any], folder: str, system_fonts: bool) -> bytes:
         named = content["identity"] and _named(content["identity"], known)
         return compiled(_layout(), _mapped({**content, "identity": named}, known))
 
-    exotic = sorted({sign for text in _texts(content) for sign in text if not _common(sign)})
+    exotic = sorted({sign for text in _texts(content) for sign in text if sign.isprintable() and not _common(sign)})
     known = {sign for sign in exotic[:_MOST_PROBED] if has(sign)}
     try:
         return done(known)
