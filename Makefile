@@ -35,7 +35,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: $(READY) system-packages lint
-	$(BIN)/python -m pytest -m "not slow" --durations=10
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" --durations=10
 
 test-slow: $(READY) system-packages
 	$(BIN)/python -m pytest -m slow --durations=20

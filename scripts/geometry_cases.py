@@ -91,7 +91,7 @@ def case(*rows: Row, settings: Settings | None = None, body: Phantom | None = No
     body = body or male()
     events = normalise.normalise(report(*rows), settings)
     events = replace(events, machine=replace(events.machine, **machine), **_made_up(events, rows))
-    events, _ = exclude(events, changes(events, settings))
+    events, _ = exclude(events, changes(events, settings, ()))
     placement = geometry.place(events, body, settings)
     beams = geometry.beams(events, placement, settings)
     return Case(events, body, placement, beams, kernel.cast(beams, body))

@@ -105,8 +105,8 @@ def compute_case(case: Case, sampled: bool = True) -> Result:
     return replace(result, findings=findings)
 
 
-def preview(case: Case) -> DoseMap | None:
-    """The map of the primary beams alone, with their scatter inside the field but none outside: for a moving slider.
+def preview(case: Case) -> tuple[Beams, DoseMap] | None:
+    """The beams, and the map of their primary alone with its scatter inside the field: for a moving slider.
 
     A tenth of the full map's work; the peak comes out about 1 % low. None where no event is mapped.
     raises   as `compute_case`
@@ -121,7 +121,7 @@ def preview(case: Case) -> DoseMap | None:
     beams = geometry.beams(events, placement, case.settings)
     hits = kernel.cast(beams, case.body)
     factors = physics.factors(events, beams, hits, case.settings, case.calibrations, case.body)
-    return dose_map([(beams, hits, factors)], case.body)
+    return beams, dose_map([(beams, hits, factors)], case.body)
 
 
 def _as_the_user_has_them(case: Case) -> tuple[Events, tuple[Change, ...]]:

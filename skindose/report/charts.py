@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skindose.model import Events, FloatArray
+from skindose.model import BoolArray, Events, FloatArray
 from skindose.report import scene, svg
 from skindose.units import gy_to_mgy, s_to_min
 
@@ -25,6 +25,7 @@ _ROOM = WIDTH - _LEFT - _RIGHT
 _TOP, _CURVE, _BARS, _GAP, _STRIP, _KEY = 34.0, 150.0, 120.0, 66.0, 14.0, 26.0
 _LINE = "#14284b"
 _ALARM = "#a3123a"
+_AHEAD = 10.0  # a level further off than this many times the dose is not drawn
 _LEAST_S = 1.0  # a procedure shorter than this has no course in time
 
 
@@ -47,11 +48,13 @@ class Series(NamedTuple):
     value_mgy   (events,) NaN where nothing is known
     what        what it is, for the headings
     levels      trigger levels of its sum
+    inside      (events,) whether it is part of the map
     """
 
     value_mgy: FloatArray
     what: str
     levels: tuple[scene.Level, ...]
+    inside: BoolArray
 
 
 def kinds(events: Events) -> list[Kind]:
@@ -87,9 +90,19 @@ def dose_chart_svg(facts: Facts, events: Events, at_peak_mgy: FloatArray) -> str
 
 
 def _series(facts: Facts, events: Events, at_peak_mgy: FloatArray) -> Series:
+    inside = in_map(facts, events)
     if facts["peak"]:
-        return Series(at_peak_mgy, "dose at the peak", _trigger_levels(facts, "psd"))
-    return Series(events.air_kerma_rp_mgy, "air kerma at the reference point", _trigger_levels(facts, "kar"))
+        known = np.where(inside, at_peak_mgy, np.nan)
+        return Series(known, "dose at the peak", _trigger_levels(facts, "psd"), inside)
+    what = "air kerma at the reference point"
+    return Series(events.air_kerma_rp_mgy, what, _trigger_levels(facts, "kar"), inside)
+
+
+def in_map(facts: Facts, events: Events) -> BoolArray:
+    """(events,) whether the event is part of the map."""
+    inside = events.mapped.copy()
+    inside[[row["event"] - 1 for row in facts["excluded_events"]]] = False
+    return inside
 
 
 def _trigger_levels(facts: Facts, quantity: str) -> tuple[scene.Level, ...]:
@@ -136,7 +149,7 @@ def _curve(events: Events, series: Series) -> str:
 def _within_reach(levels: tuple[scene.Level, ...], total_mgy: float) -> tuple[scene.Level, ...]:
     """The levels passed and the next one, unless that would press the curve into the lowest tenth."""
     passed = [level for level in levels if level.mgy <= total_mgy]
-    ahead = [level for level in levels if total_mgy < level.mgy <= 10 * total_mgy]
+    ahead = [level for level in levels if total_mgy < level.mgy <= _AHEAD * total_mgy]
     return tuple(passed + ahead[:1])
 
 
@@ -247,7 +260,7 @@ def _bars(events: Events, series: Series) -> str:
         )
     each = "each event" if len(groups) == len(events) else f"each {len(groups[0])} events"
     heading = box.frame(f"{series.what.capitalize()} of {each}, {box.scale.unit}")
-    return heading + "".join(drawn) + _strips(events, groups, places, top + _BARS)
+    return heading + "".join(drawn) + _strips(events, ~series.inside, groups, places, top + _BARS)
 
 
 def _groups(count: int) -> list[list[int]]:
@@ -284,10 +297,10 @@ def _title(events: Events, series: Series, own: list[int]) -> str:
     return ", ".join(filter(None, (f"{name}: {shown} ({series.what})", *rest)))
 
 
-def _strips(events: Events, groups: list[list[int]], places: FloatArray, bottom: float) -> str:
+def _strips(events: Events, outside: BoolArray, groups: list[list[int]], places: FloatArray, bottom: float) -> str:
     """Under the bars a tick for each acquisition, and for each event that is not in the map."""
     acquired = np.array([kind is ACQUISITION for kind in kinds(events)], dtype=bool)
-    rows = [("acquisition", acquired, _LINE), ("not in the map", ~events.mapped, _ALARM)]
+    rows = [("acquisition", acquired, _LINE), ("not in the map", outside, _ALARM)]
     drawn, y = [], bottom + 2
     for name, chosen, colour in rows:
         if not chosen.any():
@@ -311,15 +324,15 @@ def _key(events: Events, series: Series) -> str:
     for kind in used:
         drawn.append(svg.tag("rect", x=x, y=y - 10, width=12.0, height=12.0, fill=kind.colour))
         drawn.append(svg.words(x + 17, y, kind.name))
-        x += 40 + 6.2 * len(kind.name)
-    text = _silent(series.value_mgy)
-    drawn.append(svg.words(_LEFT + _ROOM, y, text, text_anchor="end", fill=svg.SOFT))
+        x += 130.0
+    if text := _silent(series.value_mgy):
+        drawn.append(svg.words(_LEFT + _ROOM, y, text, text_anchor="end", fill=svg.SOFT))
     return "".join(drawn)
 
 
 def _silent(value_mgy: FloatArray) -> str:
     """How many events have no bar, and why; "" where all have one."""
     none, unknown = int((value_mgy == 0).sum()), int(np.isnan(value_mgy).sum())
-    parts = (f"{none} add nothing" if none else "", f"of {unknown} nothing is known" if unknown else "")
+    parts = (f"{none} add nothing" if none else "", f"{unknown} have no known dose" if unknown else "")
     said = "; ".join(filter(None, parts))
     return f"of {len(value_mgy)} events {said}" if said else ""

@@ -54,7 +54,9 @@ _RANK = np.array([3, 0, 1, 2, 4])
 def events_html(result: Result) -> str:
     """The table element, in time order; a second row says why an event is not in the map."""
     rows = [_row(cells, reason) for cells, reason in zip(event_rows(result), unmapped_reasons(result), strict=True)]
-    heads = "".join(f"<th>{name}{f'<br><small>{unit}</small>' if unit else ''}</th>" for name, unit in COLUMNS)
+    heads = "".join(
+        f'<th scope="col">{name}{f"<br><small>{unit}</small>" if unit else ""}</th>' for name, unit in COLUMNS
+    )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

@@ -1,21 +1,12 @@
-/* Draws the dose map of report.html from the JSON beside it. No network; plotly.js is already in the page. */
+/* Draws the dose map of report.html and answers its controls. No network; plotly.js is already in the page. */
 (function () {
   "use strict";
   var data = JSON.parse(document.getElementById("map-data").textContent);
   var plot = document.getElementById("map");
   var pointer = document.getElementById("pointer");
+  var body = new window.SkinBody(data);
 
-  function unpack(text, Type) {
-    var raw = atob(text), bytes = new Uint8Array(raw.length);
-    for (var k = 0; k < raw.length; k++) bytes[k] = raw.charCodeAt(k);
-    return new Type(bytes.buffer);
-  }
-
-  function every(array, start, step) {
-    var out = new array.constructor(array.length / step);
-    for (var k = 0; k < out.length; k++) out[k] = array[step * k + start];
-    return out;
-  }
+  /* --- Numbers and words */
 
   /* Three significant digits, as scene.three_digits writes them. */
   function three(value) {
@@ -29,70 +20,185 @@
     return Number(mgy.toPrecision(3)) >= 1000 ? three(mgy / 1000) + " Gy" : three(mgy) + " mGy";
   }
 
-  var NARROW = plot.clientWidth < 560; /* a phone: the scale lies under the body */
-  var mgyPerUnit = data.scale.unit === "Gy" ? 1000 : 1;
-  var vertices = unpack(data.vertices_mm, Float32Array);
-  var triangles = unpack(data.triangles, Int32Array);
-  var doseMgy = unpack(data.dose_mgy, Float32Array);
-  var uncertaintyMgy = unpack(data.uncertainty_mgy, Float32Array);
-  var region = unpack(data.region, Uint8Array);
-
-  function centre(cell, axis) {
-    return (vertices[3 * triangles[3 * cell] + axis] + vertices[3 * triangles[3 * cell + 1] + axis] +
-      vertices[3 * triangles[3 * cell + 2] + axis]) / 3;
-  }
-
   function place(cell) {
-    var left = Math.round(centre(cell, 0)), down = Math.round(-centre(cell, 2));
+    var centre = body.centre(cell), left = Math.round(centre[0]), down = Math.round(-centre[2]);
     return Math.abs(left) + " mm " + (left < 0 ? "right" : "left") + " of the middle, " + down + " mm below the crown";
   }
 
+  /* What is said of a cell: its dose after the event shown, its region, its place. */
   function reading(cell) {
-    var spread = uncertaintyMgy[cell] > 0 ? " ± " + dose(uncertaintyMgy[cell]) : "";
-    return ["<b>" + dose(doseMgy[cell]) + "</b>" + spread, data.region_names[region[cell]] || "", place(cell)];
+    var whole = body.doseMgy === body.finalMgy, below = body.below(cell), spread = whole ? body.uncertaintyMgy(cell) : 0;
+    var said = below ? "less than " + dose(below) : dose(body.doseMgy[cell]) + (spread > 0 ? " ± " + dose(spread) : "");
+    if (!whole) said += " so far, " + dose(body.finalMgy[cell]) + " in the end";
+    return [said, data.region_names[body.region[cell]] || "", place(cell)];
   }
 
-  function escaped(text) {
-    return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  }
+  /* --- What is shown */
 
-  var texts = new Array(doseMgy.length), shown = new Float32Array(doseMgy.length);
-  for (var cell = 0; cell < texts.length; cell++) {
-    var lines = reading(cell);
-    texts[cell] = lines[0] + "<br>" + escaped(lines[1]) + "<br>" + lines[2];
-    shown[cell] = doseMgy[cell] / mgyPerUnit;
+  var NARROW = plot.clientWidth < 560; /* a phone: the scale lies under the body */
+  var SHARPNESS = Math.max(1, window.devicePixelRatio || 1); /* plotly draws twice as fine, at four times the work */
+  var mgyPerUnit = data.scale.unit === "Gy" ? 1000 : 1;
+  var GRID_MM = 16, MOST_CELLS = 24000;
+  var mesh = body.drawn(GRID_MM, MOST_CELLS);
+  var events = 0; /* after how many events there is a history, once it is read */
+  var shown = { after: 0, lines: true, boxes: false, beams: "none", end: data.scale.end, view: data.first_view, close: false };
+  var beamPoints = null;
+
+  function colours() {
+    return Float32Array.from(mesh.cells, function (cell) { return body.doseMgy[cell] / mgyPerUnit; });
   }
 
   function xyz(vector, by) { return { x: by * vector[0], y: by * vector[1], z: by * vector[2] }; }
 
-  var body = {
-    type: "mesh3d", name: "skin dose",
-    x: every(vertices, 0, 3), y: every(vertices, 1, 3), z: every(vertices, 2, 3),
-    i: every(triangles, 0, 3), j: every(triangles, 1, 3), k: every(triangles, 2, 3),
-    intensity: shown, intensitymode: "cell", cmin: 0, cmax: data.scale.end, colorscale: data.colours,
-    text: texts, hoverinfo: "text", flatshading: false,
-    /* Skin that faces the viewer has exactly the scale's colour; only what turns away is darker. */
-    lighting: { ambient: 0.5, diffuse: 0.65, specular: 0, roughness: 1, fresnel: 0, vertexnormalsepsilon: 0, facenormalsepsilon: 0 },
-    lightposition: { x: 0, y: 0, z: -1e5 }, /* plotly takes it in the camera's frame: behind the viewer */
-    colorbar: Object.assign({
-      title: { text: "Skin dose in " + data.scale.unit, side: NARROW ? "top" : "right" },
-      tickmode: "array", tickvals: data.scale.ticks, ticktext: data.scale.ticks.map(String),
-      thickness: 16, outlinewidth: 0
-    }, NARROW
-      ? { orientation: "h", len: 0.9, x: 0.5, xanchor: "center", y: 0, yanchor: "bottom" }
-      : { len: 0.72, x: 1, xanchor: "right" })
+  /* --- Lines: isodoses, the ring around the peak, edges of beams, table and pad; one trace for all. */
+
+  function Lines() { this.x = []; this.y = []; this.z = []; this.colour = []; }
+
+  Lines.prototype.add = function (points, colour) {
+    for (var k = 0; k <= points.length; k++) {
+      var point = points[k] || [null, null, null]; /* a gap ends each line */
+      this.x.push(point[0]);
+      this.y.push(point[1]);
+      this.z.push(point[2]);
+      this.colour.push(colour);
+    }
   };
 
-  var traces = [body];
-  if (data.peak_mark_mm) {
-    traces.push({
-      type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false,
-      x: [data.peak_mark_mm[0]], y: [data.peak_mark_mm[1]], z: [data.peak_mark_mm[2]],
-      marker: { symbol: "circle-open", size: 16, color: "#0b5fc4", line: { width: 2, color: "#0b5fc4" } }
-    });
+  var PEAK_COLOUR = "#0b5fc4", BEAM_COLOUR = "#7a4b00", BOX_COLOUR = "#7d8896", RING_MM = 12;
+
+  function cross(a, b) { return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]; }
+  function dot(a, b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+  function unit(a) { var size = Math.sqrt(dot(a, a)) || 1; return [a[0] / size, a[1] / size, a[2] / size]; }
+
+  function ring() {
+    var normal = data.peak_normal, p = unit(cross(normal, Math.abs(normal[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0])), q = cross(normal, p);
+    var points = [];
+    for (var k = 0; k <= 32; k++) {
+      var c = RING_MM * Math.cos(k * Math.PI / 16), s = RING_MM * Math.sin(k * Math.PI / 16);
+      points.push(data.peak_mark_mm.map(function (at, axis) { return at + c * p[axis] + s * q[axis]; }));
+    }
+    return points;
   }
 
-  /* One scale for all three axes: the box is the body with room for the labels. */
+  var BOX_EDGES = [[0, 1, 3, 2, 0, 4, 5, 7, 6, 4], [1, 5], [2, 6], [3, 7]];
+  var BOX_FACES = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]];
+
+  function between(a, b) { return a.map(function (value, k) { return (value + b[k]) / 2; }); }
+
+  /* The beams shown, five points each: the focal spot and the corners at the detector. */
+  function beams() {
+    if (shown.beams === "none") return [];
+    if (!beamPoints) beamPoints = window.SkinBody.unpack(data.beams.points_mm, Float32Array, 15 * data.beams.event.length);
+    var found = [];
+    data.beams.event.forEach(function (event, n) {
+      if (shown.beams === "selected" && event !== shown.after - 1) return;
+      found.push([0, 1, 2, 3, 4].map(function (k) { return Array.from(beamPoints.subarray(15 * n + 3 * k, 15 * n + 3 * k + 3)); }));
+    });
+    return found;
+  }
+
+  function lines() {
+    var all = new Lines();
+    if (data.peak_mark_mm) all.add(ring(), PEAK_COLOUR);
+    if (shown.lines && data.levels.length) {
+      var doses = body.vertexDoses();
+      data.levels.forEach(function (level, n) {
+        var colour = data.level_colours[n % data.level_colours.length];
+        body.line(doses, level.mgy, function (from, to) { all.add([from, to], colour); });
+      });
+    }
+    beams().forEach(function (beam) {
+      if (shown.beams === "all") { all.add([beam[0], between(beam[1], beam[3])], BEAM_COLOUR); return; }
+      all.add([beam[1], beam[2], beam[3], beam[4], beam[1], beam[0], beam[2]], BEAM_COLOUR);
+      all.add([beam[3], beam[0], beam[4]], BEAM_COLOUR);
+    });
+    if (shown.boxes) data.boxes.forEach(function (box) {
+      BOX_EDGES.forEach(function (edge) { all.add(edge.map(function (k) { return box.corners_mm[k]; }), BOX_COLOUR); });
+    });
+    if (!all.x.length) all.add([body.point(0), body.point(0)], PEAK_COLOUR);
+    return all;
+  }
+
+  /* --- Solids seen through: table, pad, the selected event's beam with its source and detector */
+
+  function Solid() { this.x = []; this.y = []; this.z = []; this.i = []; this.j = []; this.k = []; this.colour = []; }
+
+  Solid.prototype.face = function (points, colour) {
+    var first = this.x.length;
+    for (var n = 0; n < points.length; n++) {
+      this.x.push(points[n][0]);
+      this.y.push(points[n][1]);
+      this.z.push(points[n][2]);
+      if (n < 2) continue;
+      this.i.push(first);
+      this.j.push(first + n - 1);
+      this.k.push(first + n);
+      this.colour.push(colour);
+    }
+  };
+
+  var SOURCE_MM = 20;
+
+  function source(solid, at) {
+    var ends = [0, 1, 2].map(function (axis) {
+      return [-1, 1].map(function (sign) { return at.map(function (value, k) { return value + (k === axis ? sign * SOURCE_MM : 0); }); });
+    });
+    for (var k = 0; k < 8; k++) solid.face([ends[0][k & 1], ends[1][k >> 1 & 1], ends[2][k >> 2]], BEAM_COLOUR);
+  }
+
+  function solids() {
+    var all = new Solid();
+    if (shown.boxes) data.boxes.forEach(function (box) {
+      BOX_FACES.forEach(function (face) { all.face(face.map(function (k) { return box.corners_mm[k]; }), BOX_COLOUR); });
+    });
+    if (shown.beams === "selected") beams().forEach(function (beam) {
+      for (var k = 1; k <= 4; k++) all.face([beam[0], beam[k], beam[k % 4 + 1]], "#e8a317");
+      all.face(beam.slice(1), BOX_COLOUR);
+      source(all, beam[0]);
+    });
+    return all;
+  }
+
+  /* --- Traces */
+
+  /* Skin that faces the viewer has exactly the scale's colour; only what turns away is darker. */
+  var LIGHT = { ambient: 0.5, diffuse: 0.65, specular: 0, roughness: 1, fresnel: 0, vertexnormalsepsilon: 0, facenormalsepsilon: 0 };
+  var LIGHT_AT = { x: 0, y: 0, z: -1e5 }; /* plotly takes it in the camera's frame: behind the viewer */
+
+  function skin() {
+    return {
+      type: "mesh3d", name: "skin dose", x: mesh.axes[0], y: mesh.axes[1], z: mesh.axes[2],
+      i: mesh.corners[0], j: mesh.corners[1], k: mesh.corners[2],
+      intensity: colours(), intensitymode: "cell", cmin: 0, cmax: shown.end, colorscale: data.colours,
+      hoverinfo: "skip", flatshading: false, lighting: LIGHT, lightposition: LIGHT_AT,
+      colorbar: Object.assign({
+        title: { text: "Skin dose in " + data.scale.unit, side: NARROW ? "top" : "right" },
+        tickmode: "array", tickvals: data.scale.ticks, ticktext: data.scale.ticks.map(String),
+        thickness: 16, outlinewidth: 0
+      }, NARROW
+        ? { orientation: "h", len: 0.9, x: 0.5, xanchor: "center", y: 0, yanchor: "bottom" }
+        : { len: 0.72, x: 1, xanchor: "right" })
+    };
+  }
+
+  function drawnLines() {
+    var all = lines();
+    return {
+      type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false,
+      x: all.x, y: all.y, z: all.z, line: { color: all.colour, width: NARROW ? 2 : 3 }
+    };
+  }
+
+  function drawnSolids() {
+    var all = solids();
+    return {
+      type: "mesh3d", hoverinfo: "skip", showscale: false, opacity: 0.14, flatshading: true, lighting: { ambient: 1, diffuse: 0, specular: 0 },
+      x: all.x, y: all.y, z: all.z, i: all.i, j: all.j, k: all.k, facecolor: all.colour
+    };
+  }
+
+  /* --- Camera: all axes have one scale; the box is a cube about the body's middle that holds whatever may be shown. */
+
   var low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
   function grow(point) {
     for (var axis = 0; axis < 3; axis++) {
@@ -100,62 +206,274 @@
       high[axis] = Math.max(high[axis], point[axis]);
     }
   }
-  for (var v = 0; v < vertices.length; v += 3) grow([vertices[v], vertices[v + 1], vertices[v + 2]]);
+  for (var v = 0; v < mesh.axes[0].length; v++) grow([mesh.axes[0][v], mesh.axes[1][v], mesh.axes[2][v]]);
   data.labels.forEach(function (label) { grow(label.at_mm); });
+  var middle = [0, 1, 2].map(function (k) { return (low[k] + high[k]) / 2; });
+  var HALF_MM = 2500; /* a focal spot stands up to 1 m from the body, a detector too */
 
-  /* L, R, front ...: a view shows those that stand beside the body, not before it. */
-  function labels(name) {
+  /* L, R, front ...: a view shows those that stand beside the body, not before it; close up they stand around the peak. */
+  function labels(name, close) {
     return data.labels.map(function (label) {
+      var at = label.at_mm;
+      if (close) {
+        var side = at[label.axis] < middle[label.axis] ? -1 : 1;
+        at = data.peak_mark_mm.map(function (value, k) { return k === label.axis ? value + side * 0.85 * CLOSE_MM : value; });
+      }
       return {
-        x: label.at_mm[0], y: label.at_mm[1], z: label.at_mm[2], text: label.text, showarrow: false,
+        x: at[0], y: at[1], z: at[2], text: label.text, showarrow: false,
         visible: data.views[name].eye[label.axis] === 0, font: { size: 16, color: "#1c1f24" }
       };
     });
   }
 
-  var VISIBLE = 1.9; /* of the 2 units that plotly shows from top to bottom */
-  var longest = Math.max(high[0] - low[0], high[1] - low[1], high[2] - low[2]);
+  var VISIBLE = 1.9; /* of the 2 units that plotly shows from top to bottom in a parallel projection */
+  var DOMAIN = NARROW ? { x: [0, 1], y: [0.16, 1] } : { x: [0, 0.9], y: [0, 1] };
+
+  /* The cube's size in plotly's units with which this view just holds what is shown. */
+  function ratio(name) {
+    var view = data.views[name], up = view.up, right = cross(up, view.eye), tall = 0, wide = 0;
+    function reach(point) {
+      var from = point.map(function (value, k) { return value - middle[k]; });
+      tall = Math.max(tall, Math.abs(dot(up, from)));
+      wide = Math.max(wide, Math.abs(dot(right, from)));
+    }
+    for (var k = 0; k < 8; k++) reach([(k & 1 ? high : low)[0], (k & 2 ? high : low)[1], (k & 4 ? high : low)[2]]);
+    beams().forEach(function (beam) { beam.forEach(reach); });
+    var shape = plot.clientWidth * (DOMAIN.x[1] - DOMAIN.x[0]) / (plot.clientHeight * (DOMAIN.y[1] - DOMAIN.y[0]));
+    var size = HALF_MM * Math.min(VISIBLE / tall, VISIBLE * shape / wide);
+    return { x: size, y: size, z: size };
+  }
+
+  var FAR = 30; /* the eye stands outside the cube; in a parallel projection its distance changes nothing else */
+  var CLOSE_MM = 170; /* half of what a close-up shows from top to bottom */
+
+  function camera(name, close) {
+    var view = data.views[name], centre = [0, 0, 0];
+    if (close) centre = data.peak_mark_mm.map(function (value, k) { return (value - middle[k]) / 2 / CLOSE_MM; });
+    var eye = view.eye.map(function (value, k) { return FAR * value + centre[k]; });
+    return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
+  }
 
   function axis(k) {
-    return { range: [low[k] - 5, high[k] + 5], visible: false, showspikes: false };
-  }
-
-  /* In a parallel projection the size on the screen is that of the box itself: as large as this view has room for. */
-  function ratio(name) {
-    var size = [0, 1, 2].map(function (k) { return (high[k] - low[k] + 10) / longest; });
-    var eye = data.views[name].eye, up = data.views[name].up;
-    var tall = up[2] ? size[2] : size[1], wide = eye[0] ? size[1] : size[0];
-    return xyz(size, Math.min(VISIBLE / tall, VISIBLE * (NARROW ? 1.19 : 0.9) * plot.clientWidth / plot.clientHeight / wide));
-  }
-
-  function camera(name) {
-    var view = data.views[name];
-    return { eye: xyz(view.eye, 2), up: xyz(view.up, 1), center: { x: 0, y: 0, z: 0 }, projection: { type: "orthographic" } };
+    return {
+      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], visible: false, showspikes: false, showticklabels: false, title: { text: "" },
+      ticks: "", showgrid: false, zeroline: false, showline: false, nticks: 1
+    };
   }
 
   var layout = {
-    margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#fff", showlegend: false,
+    margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#fff", showlegend: false, hovermode: false,
     font: { family: "system-ui, sans-serif", size: 13, color: "#1c1f24" },
-    hoverlabel: { bgcolor: "#1c1f24", bordercolor: "#1c1f24", font: { color: "#fff", size: 13 }, align: "left" },
     scene: {
-      xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", domain: { x: NARROW ? [0, 1] : [0, 0.9], y: NARROW ? [0.16, 1] : [0, 1] }, dragmode: "orbit",
-      aspectratio: ratio(data.first_view),
-      camera: camera(data.first_view), annotations: labels(data.first_view)
+      xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), aspectmode: "manual", domain: DOMAIN, dragmode: "orbit", hovermode: false,
+      aspectratio: ratio(shown.view), camera: camera(shown.view), annotations: labels(shown.view)
     }
   };
 
-  var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]"));
-  function press(name) {
-    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === name)); });
+  var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]")), closer = document.getElementById("map-close");
+
+  function pressed() {
+    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === shown.view)); });
+    closer.setAttribute("aria-pressed", String(shown.close));
   }
-  buttons.forEach(function (button) {
-    button.addEventListener("click", function () {
-      var name = button.dataset.view;
-      Plotly.relayout(plot, {
-        "scene.camera": camera(name), "scene.aspectratio": ratio(name), "scene.annotations": labels(name)
-      });
-      press(name);
+
+  /* A standard view of the whole, or of the peak from close by. */
+  function look(name, close) {
+    shown.view = name;
+    shown.close = close;
+    pressed();
+    var size = HALF_MM / CLOSE_MM;
+    return Plotly.relayout(plot, {
+      "scene.camera": camera(name, close), "scene.aspectratio": close ? { x: size, y: size, z: size } : ratio(name),
+      "scene.annotations": labels(name, close)
     });
+  }
+  buttons.forEach(function (button) { button.addEventListener("click", function () { look(button.dataset.view, false); }); });
+  closer.addEventListener("click", function () { look(shown.close ? shown.view : data.first_view, !shown.close); });
+  closer.hidden = !data.peak_mark_mm;
+
+  /* --- The pointer reads the cells themselves, not the mesh that is drawn. */
+
+  var projected = "";
+
+  function cellAt(clientX, clientY) {
+    var scene = plot.layout.scene, eye = scene.camera.eye, centre = scene.camera.center, up = scene.camera.up;
+    var near = unit([eye.x - centre.x, eye.y - centre.y, eye.z - centre.z]), right = unit(cross([up.x, up.y, up.z], near));
+    var top = cross(near, right), mm = 2 * HALF_MM / scene.aspectratio.x, box = plot.getBoundingClientRect();
+    var wide = box.width * (DOMAIN.x[1] - DOMAIN.x[0]), tall = box.height * (DOMAIN.y[1] - DOMAIN.y[0]);
+    var x = clientX - box.left - box.width * DOMAIN.x[0] - wide / 2, y = clientY - box.top - box.height * (1 - DOMAIN.y[1]) - tall / 2;
+    if (Math.abs(x) > wide / 2 || Math.abs(y) > tall / 2) return -1;
+    var key = near.concat(right).join();
+    if (key !== projected) body.project(right, top, near);
+    projected = key;
+    var at = middle.map(function (value, k) { return value + mm * [centre.x, centre.y, centre.z][k]; });
+    return body.cellAt(dot(right, at) + mm * x / (tall / 2), dot(top, at) - mm * y / (tall / 2));
+  }
+
+  var tip = document.getElementById("map-tip"), pointed = null;
+
+  function read() {
+    var cell = pointed ? cellAt(pointed.clientX, pointed.clientY) : -1;
+    tip.hidden = cell < 0;
+    if (cell < 0) { plot.removeAttribute("data-cell"); return; }
+    var said = reading(cell), box = plot.getBoundingClientRect();
+    tip.textContent = said.join("\n");
+    var left = pointed.clientX - box.left, top = pointed.clientY - box.top, flip = left > box.width / 2;
+    tip.style.left = flip ? "" : left + 16 + "px";
+    tip.style.right = flip ? box.width - left + 16 + "px" : "";
+    tip.style.top = Math.min(Math.max(0, top - 20), box.height - 80) + "px";
+    pointer.textContent = said.join(" · ");
+    plot.setAttribute("data-cell", String(cell));
+  }
+
+  var asked = false;
+  function point(event) {
+    if (event.buttons && event.pointerType === "mouse") { pointed = null; read(); return; } /* he turns the body */
+    pointed = event;
+    if (asked) return;
+    asked = true;
+    window.requestAnimationFrame(function () { asked = false; read(); });
+  }
+  plot.addEventListener("pointermove", point);
+  plot.addEventListener("pointerdown", point);
+  plot.addEventListener("pointerleave", function () { pointed = null; read(); });
+
+  /* --- Drawing anew: one at a time; what was asked for meanwhile is drawn next. */
+
+  var BODY = 0, LINES = 1, SOLIDS = 2, drawing = null, again = false;
+
+  function redraw() {
+    if (drawing) { again = true; return drawing; }
+    var all = lines(), solid = solids(), traces = [BODY, LINES];
+    var change = {
+      intensity: [colours(), undefined], cmax: [shown.end, undefined],
+      x: [undefined, all.x], y: [undefined, all.y], z: [undefined, all.z], "line.color": [undefined, all.colour]
+    };
+    drawing = Plotly.restyle(plot, change, traces).then(function () {
+      if (solid.x.length) return plot.data.length > SOLIDS ? replaceSolids() : Plotly.addTraces(plot, drawnSolids());
+      return plot.data.length > SOLIDS ? Plotly.deleteTraces(plot, [SOLIDS]) : null;
+    }).then(function () {
+      drawing = null;
+      unpicked();
+      read();
+      plot.setAttribute("data-after", String(shown.after));
+      if (!again) return null;
+      again = false;
+      return redraw();
+    });
+    return drawing;
+  }
+
+  /* plotly draws everything a second time to know what lies under the pointer. Nobody asks it, and that halves the time of
+     a step. These are its inner parts: where they are not as known, it goes on drawing twice. */
+  function unpicked() {
+    var inner = plot._fullLayout && plot._fullLayout.scene && plot._fullLayout.scene._scene, drawing = inner && inner.glplot;
+    if (drawing && drawing.objects) drawing.objects.forEach(function (object) { object.drawPick = function () {}; });
+  }
+
+  function replaceSolids() {
+    var all = drawnSolids(), change = {};
+    ["x", "y", "z", "i", "j", "k", "facecolor"].forEach(function (name) { change[name] = [all[name]]; });
+    return Plotly.restyle(plot, change, [SOLIDS]);
+  }
+
+  /* --- Controls */
+
+  var slider = document.getElementById("map-after"), play = document.getElementById("map-play"), told = document.getElementById("map-told");
+  var controls = document.getElementById("map-controls");
+
+  function tell() {
+    var whole = shown.after === events, k = shown.after - 1;
+    var said = whole ? "all " + events + " events" : shown.after ? "after event " + shown.after + " of " + events : "before the first event";
+    var highest = k < 0 ? 0 : data.so_far.highest_mgy[k], atPeak = k < 0 ? 0 : data.so_far.at_peak_mgy[k];
+    told.textContent = said + ": highest cell " + dose(highest) + ", at the peak (1 cm²) " + dose(atPeak);
+    slider.setAttribute("aria-valuetext", told.textContent);
+  }
+
+  function goTo(after) {
+    shown.after = Math.max(0, Math.min(events, after));
+    slider.value = String(shown.after);
+    body.goTo(shown.after);
+    tell();
+    return redraw();
+  }
+
+  var PLAY_STEPS = 100, PLAY_PAUSE_MS = 60, playing = false;
+
+  function playOn() {
+    if (!playing) return;
+    if (shown.after >= events) { setPlaying(false); return; }
+    goTo(shown.after + Math.ceil(events / PLAY_STEPS)).then(function () { window.setTimeout(playOn, PLAY_PAUSE_MS); });
+  }
+
+  function setPlaying(on) {
+    playing = on;
+    play.textContent = on ? "Pause" : "Play";
+    play.setAttribute("aria-pressed", String(on));
+  }
+
+  play.addEventListener("click", function () {
+    setPlaying(!playing);
+    if (playing && shown.after >= events) { goTo(0).then(playOn); return; }
+    playOn();
+  });
+  slider.addEventListener("input", function () { setPlaying(false); goTo(Number(slider.value)); });
+
+  /* A row of the table of events selects its event. */
+  document.querySelectorAll("section.events tbody tr").forEach(function (row) {
+    row.addEventListener("click", function () {
+      var number = parseInt(row.cells[0].textContent, 10);
+      if (number >= 1 && number <= events) { setPlaying(false); goTo(number); }
+    });
+  });
+
+  function control(id, change) {
+    var element = document.getElementById(id);
+    if (element) element.addEventListener("change", function () { change(element); });
+  }
+  control("map-lines", function (box) { shown.lines = box.checked; redraw(); });
+  control("map-boxes", function (box) { shown.boxes = box.checked; redraw(); });
+  control("map-beams", function (choice) {
+    shown.beams = choice.value;
+    redraw().then(function () { return shown.close ? null : look(shown.view, false); });
+  });
+  control("map-end", function (input) {
+    var wanted = Number(input.value), fixed = wanted > 0;
+    shown.end = fixed ? wanted : data.scale.end;
+    Plotly.restyle(plot, {
+      cmax: shown.end, "colorbar.tickmode": fixed ? "auto" : "array", "colorbar.nticks": 6,
+      "colorbar.title.text": "Skin dose in " + data.scale.unit + (fixed ? ", end fixed" : "")
+    }, [BODY]);
+  });
+
+  /* Arrows turn the body, plus and minus change its size, digits choose a view. */
+  function turn(sideways, upwards) {
+    var now = plot.layout.scene.camera, eye = [now.eye.x, now.eye.y, now.eye.z], up = unit([now.up.x, now.up.y, now.up.z]);
+    function about(vector, by, angle) {
+      var c = Math.cos(angle), s = Math.sin(angle), over = cross(by, vector), along = dot(by, vector) * (1 - c);
+      return vector.map(function (value, k) { return value * c + over[k] * s + by[k] * along; });
+    }
+    var right = unit(cross(up, eye));
+    eye = about(about(eye, up, sideways), right, upwards);
+    return Plotly.relayout(plot, { "scene.camera": Object.assign({}, now, { eye: xyz(eye, 1), up: xyz(about(up, right, upwards), 1) }) });
+  }
+
+  function zoom(by) {
+    var size = plot.layout.scene.aspectratio.x * by;
+    return Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
+  }
+
+  var STEP = Math.PI / 12;
+  var KEYS = {
+    ArrowLeft: function () { turn(STEP, 0); }, ArrowRight: function () { turn(-STEP, 0); },
+    ArrowUp: function () { turn(0, STEP); }, ArrowDown: function () { turn(0, -STEP); },
+    "+": function () { zoom(1.2); }, "-": function () { zoom(1 / 1.2); }
+  };
+  plot.addEventListener("keydown", function (event) {
+    var view = buttons[Number(event.key) - 1], act = view ? function () { look(view.dataset.view, false); } : KEYS[event.key];
+    if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    act();
   });
 
   /* Paper is narrower than a screen: the drawn map is scaled, not cut. */
@@ -171,12 +489,20 @@
     plot.textContent = "The map cannot be drawn here: " + reason + ". The file dosemap.vtp has it too.";
   }
 
-  Plotly.newPlot(plot, traces, layout, { responsive: true, displayModeBar: false, displaylogo: false }).then(function () {
-    press(data.first_view);
-    plot.on("plotly_hover", function (event) {
-      var at = event.points[0];
-      if (at && at.curveNumber === 0) pointer.innerHTML = texts[at.pointNumber].replace(/<br>/g, " · ");
-    });
+  /* The history is read once the map stands. */
+  function ready() {
+    pressed();
+    unpicked();
+    events = body.readHistory();
+    slider.max = String(events);
+    slider.value = slider.max;
+    shown.after = events;
+    if (events) tell();
+    controls.hidden = !events;
+    plot.setAttribute("data-after", String(shown.after));
     plot.setAttribute("data-drawn", "yes");
-  }, function (error) { failed(error && error.message || "unknown error"); });
+  }
+
+  Plotly.newPlot(plot, [skin(), drawnLines()], layout, { responsive: true, displayModeBar: false, displaylogo: false, plotGlPixelRatio: SHARPNESS })
+    .then(ready, function (error) { failed(error && error.message || "unknown error"); });
 })();

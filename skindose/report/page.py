@@ -10,18 +10,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import json
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from skindose.model import Result
-from skindose.report import scene, shapes
+from skindose.report import scene
 from skindose.report.event_table import events_html
+from skindose.report.figures import figures
+from skindose.report.page_map import map_legend, map_payload
 from skindose.report.summary import summary
 from skindose.report.wording import say
 
@@ -31,55 +29,22 @@ _LIBRARY_SLOT = b'<script id="library"></script>'  # no text from a file can loo
 def html(result: Result) -> bytes:
     """report.html as UTF-8."""
     payload = map_payload(result)
-    library, script = (_plotly(), _packaged("page.js")) if payload else (b"", "")
+    library, script = (_plotly(), _script()) if payload else (b"", "")
     facts = summary(result)
     page = _template().render(
         facts=facts,
         **say(facts),
         events=events_html(result),
+        figures=figures(result, facts),
         map_json=payload,
         script=script,
         policy=_policy(library, script.encode()),
         views=scene.VIEWS,
+        **map_legend(result),
         style=_packaged("page.css"),
     )
     before, slot, after = str(page).encode().partition(_LIBRARY_SLOT)
     return b"".join((before, b"<script>", library, b"</script>", after)) if slot else before
-
-
-# --- The map
-
-
-def map_payload(result: Result) -> str:
-    """What the page's script draws, as JSON that may stand inside a script element; "" without a map."""
-    if result.dosemap is None:
-        return ""
-    phantom, dosemap = result.phantom, result.dosemap
-    scale = scene.dose_scale(float(dosemap.dose_mgy.max(initial=0.0)))
-    colours = scene.colour_scale()
-    tree = {
-        "vertices_mm": _packed(phantom.vertices_mm, "<f4"),
-        "triangles": _packed(phantom.triangles, "<i4"),
-        "dose_mgy": _packed(dosemap.dose_mgy, "<f4"),
-        "uncertainty_mgy": _packed(dosemap.uncertainty_mgy, "<f4"),
-        "region": _packed(phantom.region, "u1"),
-        "region_names": [scene.words(name) for name in phantom.region_names],
-        "scale": scale._asdict(),
-        "colours": [[place, colour] for place, colour in zip(_even(len(colours)), colours, strict=True)],
-        "views": {view.name: view._asdict() for view in scene.VIEWS},
-        "first_view": shapes.first_view(phantom, dosemap.peak).name,
-        "labels": [label._asdict() for label in shapes.side_labels(phantom)],
-        "peak_mark_mm": shapes.peak_mark_mm(phantom, dosemap.peak).tolist() if dosemap.peak else None,
-    }
-    return json.dumps(tree, allow_nan=False).replace("<", "\\u003c")
-
-
-def _packed(array: NDArray[Any], dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode("ascii")
-
-
-def _even(count: int) -> list[float]:
-    return [round(float(place), 6) for place in np.linspace(0.0, 1.0, count)]
 
 
 # --- The file
@@ -99,6 +64,12 @@ def _template() -> Any:
 @lru_cache
 def _packaged(name: str) -> str:
     return resources.files("skindose.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@lru_cache
+def _script() -> str:
+    """The page's own script: what reads the packed map, and what draws it."""
+    return _packaged("page_data.js") + _packaged("page.js")
 
 
 @lru_cache

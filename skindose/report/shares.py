@@ -10,6 +10,8 @@ from skindose.model import BoolArray, Events, FloatArray
 from skindose.report import scene, svg
 from skindose.report.charts import ACQUISITION, FLUOROSCOPY, KINDS, OTHER, WIDTH, kinds
 
+_ROW = 66.0
+
 
 class Share(NamedTuple):
     """A part of a total: its name, how much, how it is drawn."""
@@ -64,9 +66,9 @@ def shares_svg(events: Events) -> str:
     if not len(events):
         return ""
     bars = share_bars(events)
-    drawn = [_share_row(bar, 22.0 + 58.0 * k) for k, bar in enumerate(bars)]
+    drawn = [_share_row(bar, 22.0 + _ROW * k) for k, bar in enumerate(bars)]
     name = "; ".join(f"{bar.name}: {', '.join(_share_words(part, bar) for part in bar.parts)}" for bar in bars)
-    return svg.drawing(WIDTH, 10.0 + 58.0 * len(bars), name, *drawn)
+    return svg.drawing(WIDTH, 10.0 + _ROW * len(bars), name, *drawn)
 
 
 def _share_words(part: Share, bar: Bar) -> str:
@@ -80,13 +82,13 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _share_row(bar: Bar, y: float) -> str:
-    """One total: heading, bar with hatched borders, what each part is in words under its begin."""
+    """One total: heading, bar, and under it what its parts are."""
     lacks = f"; {bar.missing} events without" if bar.missing else ""
     drawn = [svg.words(8, y, f"{bar.name}: {_amount(bar.total, bar.unit)}{lacks}", size=12.0, font_weight="600")]
     x, width = 8.0, WIDTH - 16.0
     drawn.append(svg.tag("rect", x=x, y=y + 6, width=width, height=16.0, fill="none", stroke=svg.FAINT))
-    key = 8.0
-    for part in bar.parts:
+    for k, part in enumerate(bar.parts):
+        key = 8.0 + k * width / max(2, len(bar.parts))
         share = part.value / bar.total if bar.total else 0.0
         said = _share_words(part, bar)
         drawn.append(
@@ -102,8 +104,7 @@ def _share_row(bar: Bar, y: float) -> str:
                 stroke_width=1.0,
             )
         )
-        drawn.append(svg.tag("rect", x=key, y=y + 27, width=9.0, height=9.0, fill=part.colour))
-        drawn.append(svg.words(key + 13, y + 35.5, said))
-        key += 40 + 6.0 * len(said)
+        drawn.append(svg.tag("rect", x=key, y=y + 29, width=9.0, height=9.0, fill=part.colour))
+        drawn.append(svg.words(key + 13, y + 38.0, said))
         x += width * share
     return "".join(drawn)

@@ -23,6 +23,7 @@ TRUNK = ("thorax", "abdomen", "pelvis")
 _ANGLES = 120  # nodes round the body: 3 degrees, 8 mm on an adult
 _LEVEL_MM = 8.0  # between two outlines
 _ALONG_MM = 4.0  # between two points of a cut that give the outline
+_STEEPEST = 3.0  # change of the outline over height; where it is steeper a fold is seen from its inside
 _SMOOTH = 5  # outlines averaged, so that the sheet's edge is not ragged
 _LEAST_SHARE = 0.05  # skin that would be drawn on less than this share of its area faces up or down: left out
 _FLAT_MM = 1.0  # a surface without depth is a sheet already
@@ -131,7 +132,7 @@ def _outline(solid: FloatArray) -> Outline:
     x, y = solid[..., 0], solid[..., 1]
     middle_x = 0.0 if x.min() < 0 < x.max() else (x.min() + x.max()) / 2
     centre = np.array([middle_x, (y.min() + y.max()) / 2])
-    radius = _filled(_radius(solid, z, centre))
+    radius = _calm(_filled(_radius(solid, z, centre)), _STEEPEST * 2 * margin)
     angle = np.linspace(-np.pi, np.pi, _ANGLES + 1)
     around = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1)
     step = np.linalg.norm(np.diff(around, axis=1), axis=-1)
@@ -181,6 +182,16 @@ def _filled(radius: FloatArray) -> FloatArray:
         known = np.isfinite(row)
         row[:] = np.interp(angles, angles[known], row[known], period=filled.shape[1] - 1)
     return filled
+
+
+def _calm(rows: FloatArray, most_mm: float) -> FloatArray:
+    """From the middle outwards each row within `most_mm` of the one before."""
+    calm, middle = rows.copy(), len(rows) // 2
+    for order in (range(middle + 1, len(rows)), range(middle - 1, -1, -1)):
+        for k in order:
+            before = calm[k - 1 if k > middle else k + 1]
+            calm[k] = np.clip(calm[k], before - most_mm, before + most_mm)
+    return calm
 
 
 def _smooth(rows: FloatArray) -> FloatArray:

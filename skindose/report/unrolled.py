@@ -10,8 +10,9 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skindose.model import FloatArray, Phantom
+from skindose.model import BoolArray, FloatArray, Phantom
 from skindose.report import scene, svg
 from skindose.report.shapes import vertex_dose_mgy
 from skindose.report.sheet import Sheet, cuts, flatten, raster
@@ -19,11 +20,13 @@ from skindose.units import cm_to_mm, gy_to_mgy, mm_to_cm
 
 Facts = dict[str, Any]
 
-_PIXEL_MM = 2.5
+_PIXELS = 420  # along the longer side: 2.6 mm of an adult's skin
+_TALLEST = 460.0
 _STEPS = 128  # colours of the picture
 _WIDTH, _LEFT, _TOP, _BOTTOM, _LEGEND = 760.0, 46.0, 44.0, 42.0, 84.0
 _DASHES = ("none", "7 3", "2 2.5", "9 3 2 3", "4 2", "1 2")
 _RING = 7.0
+_TICK_CM = 10.0
 
 
 class Drawing(NamedTuple):
@@ -38,6 +41,7 @@ class _Frame(NamedTuple):
 
     corner_mm: FloatArray  # across and height of the upper left
     scale: float
+    pixel: float
     width: float
     height: float
 
@@ -63,8 +67,9 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
     sheet = flatten(phantom)
     values = vertex_dose_mgy(phantom, dose_mgy)[phantom.triangles[sheet.cell]]
     scale = scene.dose_scale(float(dose_mgy.max(initial=0.0)))
-    picture, corner = raster(sheet, values, _PIXEL_MM)
-    frame = _framed(picture.shape, corner)
+    pixel_mm = float(np.ptp(sheet.corners_mm, axis=(0, 1)).max()) / _PIXELS
+    picture, corner = raster(sheet, values, pixel_mm)
+    frame = _framed(picture.shape, pixel_mm, corner)
     levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
     peak = _peak_place(facts, sheet, frame)
     name = f"Skin dose on the unrolled {_what(sheet)}: {_peak_words(facts)}"
@@ -75,7 +80,7 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
         _peak_mark(facts, peak, frame),
         _sides(sheet, frame),
         _arms(sheet, picture, frame),
-        _axes(frame),
+        _axes(frame, len(sheet.side_mm) > 0),
         _legend(scale, levels, frame),
     )
     return Drawing(
@@ -88,10 +93,10 @@ def _what(sheet: Sheet) -> str:
     return "surface of the phantom" if sheet.whole_surface else "skin of the trunk"
 
 
-def _framed(shape: tuple[int, ...], corner_mm: FloatArray) -> _Frame:
-    width = _WIDTH - _LEFT - _LEGEND
-    scale = width / (shape[1] * _PIXEL_MM)
-    return _Frame(corner_mm, scale, width, shape[0] * _PIXEL_MM * scale)
+def _framed(shape: tuple[int, ...], pixel_mm: float, corner_mm: FloatArray) -> _Frame:
+    rows, columns = shape
+    pixel = min((_WIDTH - _LEFT - _LEGEND) / columns, _TALLEST / rows)
+    return _Frame(corner_mm, pixel / pixel_mm, pixel, columns * pixel, rows * pixel)
 
 
 # --- Picture and lines
@@ -253,13 +258,19 @@ def _arms(sheet: Sheet, picture: FloatArray, frame: _Frame) -> str:
     drawn = []
     for column in range(2 if len(sheet.side_mm) else 0):
         at = frame.place(sheet.side_mm[:, column], sheet.side_mm[:, 2])
-        x, y = ((at - (_LEFT, _TOP)) / frame.scale / _PIXEL_MM).astype(np.int64).T
+        x, y = ((at - (_LEFT, _TOP)) / frame.pixel).astype(np.int64).T
         skin = np.isfinite(picture[np.clip(y, 0, len(picture) - 1), np.clip(x, 0, picture.shape[1] - 1)])
-        gap = np.flatnonzero(~skin[: len(skin) - skin[::-1].argmax()]) if skin.any() else ()
+        gap = _longest(~skin)
         if len(gap) > 2:
             middle = at[gap].mean(axis=0)
             drawn.append(svg.words(middle[0], middle[1] + 4, "arm", text_anchor="middle", fill=svg.SOFT))
     return "".join(drawn)
+
+
+def _longest(chosen: BoolArray) -> NDArray[np.int64]:
+    """Where the longest run of true values is."""
+    runs = np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(chosen)) + 1)
+    return max((run for run in runs if chosen[run[0]]), key=len, default=np.zeros(0, np.int64))
 
 
 def _grid(sheet: Sheet, frame: _Frame) -> str:
@@ -272,35 +283,40 @@ def _grid(sheet: Sheet, frame: _Frame) -> str:
     return "".join(svg.path(frame.place(column, z), **style) for column in across)
 
 
-def _axes(frame: _Frame) -> str:
+def _axes(frame: _Frame, round_body: bool) -> str:
     """Both axes in cm: from the middle of the back to either side, and below the crown."""
     bottom, right = _TOP + frame.height, _LEFT + frame.width
     drawn = [
         svg.line(_LEFT, bottom, right, bottom, stroke=svg.SOFT),
         svg.line(_LEFT, _TOP, _LEFT, bottom, stroke=svg.SOFT),
     ]
-    ends_cm = mm_to_cm(frame.corner_mm[0] - np.array([0.0, frame.width / frame.scale]))
-    for value in range(10 * math.ceil(ends_cm[1] / 10), int(ends_cm[0]) + 1, 10):
-        x = float(frame.place(cm_to_mm(float(value)), 0.0)[0])
+    ends_cm = mm_to_cm(frame.corner_mm[0] - np.array([frame.width / frame.scale, 0.0]))
+    for value in _round_cm(*ends_cm.tolist()):
+        x = float(frame.place(cm_to_mm(value), 0.0)[0])
         drawn += [
             svg.line(x, bottom, x, bottom + 4, stroke=svg.SOFT),
-            svg.words(x, bottom + 15, str(abs(value)), text_anchor="middle"),
+            svg.words(x, bottom + 15, svg.number(abs(value)), text_anchor="middle"),
         ]
-    title = "cm round the body from the middle of the back"
+    title = f"cm {'round the body ' if round_body else ''}from the middle of the back"
     drawn.append(svg.words((_LEFT + right) / 2, bottom + 32, title, text_anchor="middle"))
     top_cm = -mm_to_cm(frame.corner_mm[1])
     low_cm = top_cm + mm_to_cm(frame.height / frame.scale)
-    for value in range(10 * math.ceil(top_cm / 10), int(low_cm) + 1, 10):
-        y = float(frame.place(0.0, -cm_to_mm(float(value)))[1])
+    for value in _round_cm(top_cm, low_cm):
+        y = float(frame.place(0.0, -cm_to_mm(value))[1])
         drawn += [
             svg.line(_LEFT - 4, y, _LEFT, y, stroke=svg.SOFT),
-            svg.words(_LEFT - 7, y + 4, str(value), text_anchor="end"),
+            svg.words(_LEFT - 7, y + 4, svg.number(value), text_anchor="end"),
         ]
     y = _TOP + frame.height / 2
     drawn.append(
         svg.words(12, y, "cm below the crown", text_anchor="middle", transform=f"rotate(-90 12 {svg.number(y)})")
     )
     return "".join(drawn)
+
+
+def _round_cm(low_cm: float, high_cm: float) -> list[float]:
+    """The ticks between two ends."""
+    return [_TICK_CM * k for k in range(math.ceil(low_cm / _TICK_CM), math.floor(high_cm / _TICK_CM) + 1)]
 
 
 def _legend(scale: scene.Scale, levels: tuple[scene.Level, ...], frame: _Frame) -> str:
@@ -313,7 +329,7 @@ def _legend(scale: scene.Scale, levels: tuple[scene.Level, ...], frame: _Frame) 
         svg.tag("rect", x=x, y=top + height - (k + 1) * step, width=width, height=step + 0.3, fill=colour)
         for k, colour in enumerate(colours)
     ]
-    drawn.append(svg.words(x - 4, top - 8, f"dose, {scale.unit}", size=11.0))
+    drawn.append(svg.words(x + width + 30, top - 10, f"dose, {scale.unit}", text_anchor="end"))
     for tick in scale.ticks:
         y = top + height * (1 - tick / scale.end)
         drawn += [

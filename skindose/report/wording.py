@@ -7,18 +7,17 @@ from typing import Any
 
 from skindose.quantities import contradiction
 from skindose.report.budget import budget_rows, where
+from skindose.report.findings import fired, signed, trigger_row, urgency
 from skindose.report.scene import (
     NO_VALUE,
     format_dose_mgy,
     format_interval_mgy,
     format_quantity,
-    percent,
     three_digits,
     words,
 )
 from skindose.triggers.bands import CAVEAT, band
-from skindose.triggers.rules import QUANTITIES
-from skindose.units import gy_to_mgy, mgy_to_gy, s_to_min
+from skindose.units import mgy_to_gy, s_to_min
 
 Facts = dict[str, Any]
 Rows = list[tuple[str, str]]
@@ -40,10 +39,11 @@ def say(facts: Facts) -> dict[str, Any]:
         "banners": _banners(facts),
         "peak": _peak(peak),
         "headline": _headline(facts),
+        "fired": fired(facts["triggers"]),
         "areas": _areas(facts),
         "reaction": _reaction(facts),
-        "signed": _signed(facts["trigger_set"]),
-        "triggers": [_trigger(finding) for finding in sorted(facts["triggers"], key=_urgency)],
+        "signed": signed(facts["trigger_set"]),
+        "triggers": [trigger_row(finding) for finding in sorted(facts["triggers"], key=urgency)],
         "budget": budget_rows(facts["peak"]),
         "totals": _totals(facts["totals"]),
         "shares": _shares(facts["totals"]),
@@ -163,58 +163,6 @@ def _reaction(facts: Facts) -> dict[str, Any] | None:
     )
     graded = f"{doses}, grade {found.grade}" if found.grade else doses
     return {"name": found.name, "doses": graded, "periods": periods, "caveat": CAVEAT}
-
-
-# --- Triggers
-
-
-def _signed(trigger_set: Facts) -> str:
-    if trigger_set["signed_by"]:
-        return f"{trigger_set['preset']}, levels signed by {trigger_set['signed_by']}"
-    return f"{trigger_set['preset']}, levels not yet signed by this site's physicist"
-
-
-def _urgency(finding: Facts) -> tuple[int, int]:
-    """What fired stands first, then what could not be evaluated; in each what starts follow-up; then in rule order."""
-    return _CLASSES.index(_class(finding)), finding["kind"] == "intraprocedure"
-
-
-_CLASSES = ("fired", "open", "calm")
-
-
-def _class(finding: Facts) -> str:
-    return "fired" if finding["fired"] else "open" if finding["fired"] is None else "calm"
-
-
-def _value(value: float | None, unit: str) -> str:
-    """A quantity or level; doses as everywhere on the page."""
-    return format_dose_mgy(gy_to_mgy(value)) if value is not None and unit == "Gy" else format_quantity(value, unit)
-
-
-def _trigger(finding: Facts) -> dict[str, Any]:
-    quantity, chance = finding["quantity"], finding["probability"]
-    kind = "" if finding["kind"] == "trigger" else f"{finding['kind']} rule"
-    return {
-        "kind": _class(finding),
-        "state": _state(finding),
-        "quantity": QUANTITIES[quantity].words if quantity in QUANTITIES else words(quantity),
-        "remarks": [text for text in (finding["reason"], finding["note"]) if text],
-        "value": _value(finding["value"], finding["unit"]),
-        "level": _value(finding["level"], finding["unit"]),
-        "probability": NO_VALUE if chance is None else percent(chance),
-        "rule": finding["rule"],
-        "source": _joined((kind, finding["source"], finding["provenance"] and words(finding["provenance"])), "; ", ""),
-        "follows": (finding["what_follows"] or "") if finding["fired"] else "",
-    }
-
-
-def _state(finding: Facts) -> str:
-    if finding["fired"] is None:
-        return "? not evaluable"
-    if not finding["fired"]:
-        return "not reached"
-    steps = finding["steps"]
-    return f"▲ exceeded, +{steps} step{'s' if steps > 1 else ''}" if steps else "▲ exceeded"
 
 
 def _totals(totals: Facts) -> list[dict[str, str]]:
@@ -350,6 +298,8 @@ def _provenance(facts: Facts) -> Rows:
         ("X-ray system", _joined((device["manufacturer"], device["model"], device["software"]))),
         ("Machine profile", f"{facts['profile']['name']}, {facts['profile']['status']}"),
         ("Calibration", calibration_words(facts["calibration"])),
+        ("Phantom", f"{_body(facts['phantom'])}, {facts['phantom']['cells']} cells"),
+        ("Trigger levels", signed(facts["trigger_set"])),
         ("Program", f"{software['name']} {software['version']}, schema {facts['schema_version']}"),
     ]
 

@@ -14,15 +14,13 @@ from tests.report.factory import make_mapless, make_phantom, make_result
 
 DRAWN = "document.getElementById('map').dataset.drawn === 'yes'"
 PLACE = "(q => [q.left, q.top, q.width, q.height])(document.getElementById('map').getBoundingClientRect())"
-LISTEN = (
-    "window.cells = []; document.getElementById('map').on('plotly_hover', e => cells.push(e.points[0].pointNumber)); 1"
-)
+CELL = "document.getElementById('map').dataset.cell"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def browser():
     chromium.require()
-    opened = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    opened = chromium.Browser()
     yield opened
     opened.close()
 
@@ -40,18 +38,16 @@ def drawn(browser, result, tmp_path_factory):
     browser.open(path)
     browser.wait(f"document.readyState === 'complete' && {DRAWN}")
     browser.evaluate("document.getElementById('map').scrollIntoView(); 1")
-    browser.evaluate(LISTEN)
     return browser
 
 
 def point_at_the_body(browser, across, down):
     """Point at a share of the map's width and height; the cell that the page says is there, and its words."""
     left, top, width, height = browser.evaluate(PLACE)
-    browser.evaluate("cells.length = 0; 1")
-    browser.point(left + across * width - 2, top + down * height)
-    time.sleep(0.1)
+    browser.point(left - 5, top - 5)
+    browser.wait(f"{CELL} === undefined")
     browser.point(left + across * width, top + down * height)
-    cell = browser.wait("cells.length && cells[cells.length - 1] + 1") - 1
+    cell = int(browser.wait(CELL))
     return cell, browser.evaluate("document.getElementById('pointer').textContent")
 
 

@@ -44,7 +44,8 @@ class Page(HTMLParser):
         self.tags.append(tag)
         if tag not in VOID:
             self.open.append((tag, values))
-        self.fetched += [values[key] for key in ("src", "href", "srcset", "data", "action") if key in values]
+        addresses = [values[key] for key in ("src", "href", "srcset", "data", "action") if key in values]
+        self.fetched += [address for address in addresses if not address.startswith(("#", "data:image/png;"))]
         self.handlers += [key for key in values if key.startswith("on")]
         if values.get("http-equiv") == "Content-Security-Policy":
             self.policy = values["content"]
@@ -171,17 +172,6 @@ def test_events_have_letters_for_where_a_value_comes_from(page):
     assert "81.2 R 0.1 Cu + 1 Al" in page.text
     assert "LAO 30, CAU 12.5" in page.text
     assert "not in the map: no geometry" in page.text
-
-
-def test_the_payload_holds_the_map_exactly():
-    result = make_result()
-    tree = json.loads(map_payload(result))
-    dose = np.frombuffer(base64.b64decode(tree["dose_mgy"]), "<f4")
-    np.testing.assert_array_equal(dose, result.dosemap.dose_mgy.astype("<f4"))
-    triangles = np.frombuffer(base64.b64decode(tree["triangles"]), "<i4").reshape(-1, 3)
-    np.testing.assert_array_equal(triangles, result.phantom.triangles)
-    assert tree["first_view"] == "back"
-    assert tree["scale"]["unit"] == "Gy"
 
 
 def test_the_same_result_gives_the_same_bytes():
