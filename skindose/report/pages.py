@@ -47,9 +47,7 @@ def page_two(facts: Facts) -> dict[str, Any]:
     """What physicists read: totals, budget, placement, provenance, every warning and assumption that fits."""
     said = say(facts)
     lines = [("Warning:", text) for text in facts["warnings"]] + [("Assumed:", text) for text in facts["assumptions"]]
-    files = [row for row in said["provenance"] if row[0] == "File"]
     others = [row for row in said["provenance"] if row[0] != "File"]
-    more = [("File", f"and {len(files) - _MOST_FILES} more")] if len(files) > _MOST_FILES else []
     return {
         "totals": said["totals"],
         "shares": said["shares"],
@@ -57,8 +55,14 @@ def page_two(facts: Facts) -> dict[str, Any]:
         "placement": [row for row in said["placement"] if row[0] != "Highest cell by region"],
         "texts": lines[:_MOST_TEXTS],
         "texts_left": max(0, len(lines) - _MOST_TEXTS),
-        "provenance": [*files[:_MOST_FILES], *more, *others],
+        "provenance": [*_files(facts["inputs"]), *others],
     }
+
+
+def _files(inputs: list[Facts]) -> list[tuple[str, str]]:
+    """Name and digest in a row each: a long name must not push the digest off the page."""
+    rows = [row for one in inputs[:_MOST_FILES] for row in (("File", one["file"]), ("sha256", one["sha256"]))]
+    return [*rows, ("Files", f"and {len(inputs) - _MOST_FILES} more")] if len(inputs) > _MOST_FILES else rows
 
 
 def contacts(facts: Facts) -> list[tuple[str, str, str]]:
