@@ -15,6 +15,7 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MOST_TEXTS = 80
 _MOST_FILES = 4
 _MOST_NAMED = 3
+_MOST_ASKED = 5
 _SURE = 0.999  # of the air kerma: a smaller share on the map is worth a line
 _UNKNOWN_GY = 5.0  # a peak that is only a lower bound is followed up at least as one without a map
 
@@ -154,6 +155,8 @@ def _asked(facts: Facts) -> list[str]:
     """What the rules ask for, each once, and what always follows a trigger."""
     fired = [one for one in facts["triggers"] if one["fired"] is True]
     asked = list(dict.fromkeys(one["what_follows"] for one in fired if one["what_follows"]))
+    if len(asked) > _MOST_ASKED:
+        asked = [*asked[:_MOST_ASKED], f"What {len(asked) - _MOST_ASKED} more rules ask for: see report.html."]
     if facts["peak"] and facts["peak"]["lower_bound_reason"] and contacts(facts):
         asked.append("The peak is only a lower bound: contacts are planned as from 5 Gy at least.")
     if not facts["peak"] and contacts(facts):
@@ -177,7 +180,7 @@ def _flags(facts: Facts) -> list[str]:
         flags.append(f"{percent(on_body)} of the kerma-area product meets the body as it is placed.")
     flags += [*_placed(facts), *_sized(facts), *_changed(facts)]
     flags.append("Earlier procedures of this patient are not counted.")
-    flags.append(f"{len(facts['warnings'])} warnings and {len(facts['assumptions'])} assumptions: see page 2.")
+    flags.append(f"Warnings: {len(facts['warnings'])}; assumptions: {len(facts['assumptions'])}: see page 2.")
     return flags
 
 
@@ -198,8 +201,8 @@ def _sized(facts: Facts) -> list[str]:
 
 def _changed(facts: Facts) -> list[str]:
     changes, left_out = len(facts["user_changes"]), len(facts["excluded_events"])
-    flags = [f"{changes} corrections by the user: see page 2."] if changes else []
-    return [*flags, f"{left_out} events are left out of the map."] if left_out else flags
+    flags = [f"Corrected by the user: {changes} times, see page 2."] if changes else []
+    return [*flags, f"Events left out of the map: {left_out}."] if left_out else flags
 
 
 def _alt(peak: str, facts: Facts) -> dict[str, str]:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 STANDARD = "a-2a"
 TITLE = "Skin dose report"  # also the document's own title: names no patient and no file
 _NO_DATE = datetime.date(1970, 1, 1)  # PDF/A asks for a date; a report without one gets this
-_LONGEST_WORD = 28  # letters; a longer one may be broken anywhere
+_LONGEST_WORD = 20  # letters; a longer one may be broken anywhere
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LETTERS = re.compile(rb'font-size="([0-9.]+)"')
-_LARGER = 1.5
+_LARGER = 1.4
 _BREAK = "\u200b"
 _MOST_PROBED = 200  # characters of a text that are tried in the fonts, beyond those that they surely have
 _REPLACED = "?"
