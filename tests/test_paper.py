@@ -48,7 +48,9 @@ def test_the_file_has_the_folder_s_name_and_stands_in_the_current_folder(run, tm
 
 
 def test_result_json_names_its_folder_too(run, tmp_path):
-    first, second = (paper.write_report(path, tmp_path / "a.pdf").read_bytes() for path in (run[1], run[1] / "result.json"))
+    first, second = (
+        paper.write_report(path, tmp_path / "a.pdf").read_bytes() for path in (run[1], run[1] / "result.json")
+    )
     assert first == second
 
 
@@ -96,6 +98,8 @@ def test_a_result_that_makes_no_sense_is_one_clear_line(run, tmp_path):
     for path in run[1].iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     written = (folder / "result.json").read_text()
-    (folder / "result.json").write_text(re.sub(r'"totals": \{', '"totals": {"air_kerma_mgy": 3}, "old": {', written, count=1))
+    (folder / "result.json").write_text(
+        re.sub(r'"totals": \{', '"totals": {"air_kerma_mgy": 3}, "old": {', written, count=1)
+    )
     with pytest.raises(InputError, match=r"^odd: result\.json does not hold what it should"):
         paper.write_report(folder, tmp_path / "odd.pdf")

@@ -1,4 +1,4 @@
-"""Who the patient is: read only when asked for, in the letters of the file; cases named after DICOM PS3.5 annexes H-J."""
+"""Who the patient is: read only when asked for, in the letters of the file; cases of DICOM PS3.5, annexes H to J."""
 
 import hashlib
 
@@ -26,7 +26,7 @@ def written(folder, declared, name, number=b"4711", born=b"19500203"):
     [
         (b"", b"ADAMS^John Robert Quincy^^Rev.^B.A. M.Div.", ("ADAMS, John Robert Quincy (Rev. B.A. M.Div.)",)),
         (b"ISO_IR 100", "Æneas^Rüdiger".encode("latin-1"), ("Æneas, Rüdiger",)),
-        (b"ISO_IR 144", "Люкceмбypг^Анна".encode("iso8859_5"), ("Люкceмбypг, Анна",)),
+        (b"ISO_IR 144", "Жуковский^Анна".encode("iso8859_5"), ("Жуковский, Анна",)),
         (
             b"\\ISO 2022 IR 87",  # PS3.5 H.3.1
             b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B=\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B",
