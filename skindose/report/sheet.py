@@ -262,7 +262,7 @@ def _pixels_of(places: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def _barycentric(
-    corners: FloatArray, own: NDArray[np.int64], x: FloatArray, y: FloatArray
+    corners: FloatArray, own: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(n,) each: the weights of the corners (pieces, 3, 2) at a point of a piece each; all >= 0 inside."""
     (x0, y0), (x1, y1), (x2, y2) = (corners[:, k].T for k in range(3))
