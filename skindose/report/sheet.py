@@ -12,7 +12,7 @@ or legs are cut off the outline is that of the nearest height that has skin ther
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
