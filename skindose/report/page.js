@@ -41,7 +41,7 @@
   var GRID_MM = 16, MOST_CELLS = 24000;
   var mesh = body.drawn(GRID_MM, MOST_CELLS);
   var events = 0; /* after how many events there is a history, once it is read */
-  var shown = { after: 0, lines: true, boxes: false, beams: "none", end: data.scale.end, view: data.first_view };
+  var shown = { after: 0, lines: true, boxes: false, beams: "none", end: data.scale.end, view: data.first_view, close: false };
   var beamPoints = null;
 
   function colours() {
@@ -83,6 +83,8 @@
   var BOX_EDGES = [[0, 1, 3, 2, 0, 4, 5, 7, 6, 4], [1, 5], [2, 6], [3, 7]];
   var BOX_FACES = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]];
 
+  function between(a, b) { return a.map(function (value, k) { return (value + b[k]) / 2; }); }
+
   /* The beams shown, five points each: the focal spot and the corners at the detector. */
   function beams() {
     if (shown.beams === "none") return [];
@@ -106,6 +108,7 @@
       });
     }
     beams().forEach(function (beam) {
+      if (shown.beams === "all") { all.add([beam[0], between(beam[1], beam[3])], BEAM_COLOUR); return; }
       all.add([beam[1], beam[2], beam[3], beam[4], beam[1], beam[0], beam[2]], BEAM_COLOUR);
       all.add([beam[3], beam[0], beam[4]], BEAM_COLOUR);
     });
@@ -182,7 +185,7 @@
     var all = lines();
     return {
       type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false,
-      x: all.x, y: all.y, z: all.z, line: { color: all.colour, width: NARROW ? 3 : 4 }
+      x: all.x, y: all.y, z: all.z, line: { color: all.colour, width: NARROW ? 2 : 3 }
     };
   }
 
@@ -208,11 +211,16 @@
   var middle = [0, 1, 2].map(function (k) { return (low[k] + high[k]) / 2; });
   var HALF_MM = 2500; /* a focal spot stands up to 1 m from the body, a detector too */
 
-  /* L, R, front ...: a view shows those that stand beside the body, not before it. */
-  function labels(name) {
+  /* L, R, front ...: a view shows those that stand beside the body, not before it; close up they stand around the peak. */
+  function labels(name, close) {
     return data.labels.map(function (label) {
+      var at = label.at_mm;
+      if (close) {
+        var side = at[label.axis] < middle[label.axis] ? -1 : 1;
+        at = data.peak_mark_mm.map(function (value, k) { return k === label.axis ? value + side * 0.85 * CLOSE_MM : value; });
+      }
       return {
-        x: label.at_mm[0], y: label.at_mm[1], z: label.at_mm[2], text: label.text, showarrow: false,
+        x: at[0], y: at[1], z: at[2], text: label.text, showarrow: false,
         visible: data.views[name].eye[label.axis] === 0, font: { size: 16, color: "#1c1f24" }
       };
     });
@@ -236,9 +244,14 @@
     return { x: size, y: size, z: size };
   }
 
-  function camera(name) {
-    var view = data.views[name];
-    return { eye: xyz(view.eye, 20), up: xyz(view.up, 1), center: { x: 0, y: 0, z: 0 }, projection: { type: "orthographic" } };
+  var FAR = 30; /* the eye stands outside the cube; in a parallel projection its distance changes nothing else */
+  var CLOSE_MM = 170; /* half of what a close-up shows from top to bottom */
+
+  function camera(name, close) {
+    var view = data.views[name], centre = [0, 0, 0];
+    if (close) centre = data.peak_mark_mm.map(function (value, k) { return (value - middle[k]) / 2 / CLOSE_MM; });
+    var eye = view.eye.map(function (value, k) { return FAR * value + centre[k]; });
+    return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
   }
 
   function axis(k) {
@@ -257,15 +270,27 @@
     }
   };
 
-  var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]"));
-  function look(name) {
+  var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]")), closer = document.getElementById("map-close");
+
+  function pressed() {
+    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === shown.view)); });
+    closer.setAttribute("aria-pressed", String(shown.close));
+  }
+
+  /* A standard view of the whole, or of the peak from close by. */
+  function look(name, close) {
     shown.view = name;
-    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === name)); });
+    shown.close = close;
+    pressed();
+    var size = HALF_MM / CLOSE_MM;
     return Plotly.relayout(plot, {
-      "scene.camera": camera(name), "scene.aspectratio": ratio(name), "scene.annotations": labels(name)
+      "scene.camera": camera(name, close), "scene.aspectratio": close ? { x: size, y: size, z: size } : ratio(name),
+      "scene.annotations": labels(name, close)
     });
   }
-  buttons.forEach(function (button) { button.addEventListener("click", function () { look(button.dataset.view); }); });
+  buttons.forEach(function (button) { button.addEventListener("click", function () { look(button.dataset.view, false); }); });
+  closer.addEventListener("click", function () { look(shown.close ? shown.view : data.first_view, !shown.close); });
+  closer.hidden = !data.peak_mark_mm;
 
   /* --- The pointer reads the cells themselves, not the mesh that is drawn. */
 
@@ -329,6 +354,7 @@
       return plot.data.length > SOLIDS ? Plotly.deleteTraces(plot, [SOLIDS]) : null;
     }).then(function () {
       drawing = null;
+      unpicked();
       read();
       plot.setAttribute("data-after", String(shown.after));
       if (!again) return null;
@@ -336,6 +362,13 @@
       return redraw();
     });
     return drawing;
+  }
+
+  /* plotly draws everything a second time to know what lies under the pointer. Nobody asks it, and that halves the time of
+     a step. These are its inner parts: where they are not as known, it goes on drawing twice. */
+  function unpicked() {
+    var inner = plot._fullLayout && plot._fullLayout.scene && plot._fullLayout.scene._scene, drawing = inner && inner.glplot;
+    if (drawing && drawing.objects) drawing.objects.forEach(function (object) { object.drawPick = function () {}; });
   }
 
   function replaceSolids() {
@@ -402,7 +435,7 @@
   control("map-boxes", function (box) { shown.boxes = box.checked; redraw(); });
   control("map-beams", function (choice) {
     shown.beams = choice.value;
-    redraw().then(function () { return Plotly.relayout(plot, { "scene.aspectratio": ratio(shown.view) }); });
+    redraw().then(function () { return shown.close ? null : look(shown.view, false); });
   });
   control("map-end", function (input) {
     var wanted = Number(input.value), fixed = wanted > 0;
@@ -437,7 +470,7 @@
     "+": function () { zoom(1.2); }, "-": function () { zoom(1 / 1.2); }
   };
   plot.addEventListener("keydown", function (event) {
-    var view = buttons[Number(event.key) - 1], act = view ? function () { look(view.dataset.view); } : KEYS[event.key];
+    var view = buttons[Number(event.key) - 1], act = view ? function () { look(view.dataset.view, false); } : KEYS[event.key];
     if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     act();
@@ -458,7 +491,8 @@
 
   /* The history is read once the map stands. */
   function ready() {
-    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === shown.view)); });
+    pressed();
+    unpicked();
     events = body.readHistory();
     slider.max = String(events);
     slider.value = slider.max;
