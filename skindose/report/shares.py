@@ -83,7 +83,7 @@ def _amount(value: float, unit: str) -> str:
 
 def _share_row(bar: Bar, y: float) -> str:
     """One total: heading, bar, and under it what its parts are."""
-    lacks = f"; {bar.missing} events without" if bar.missing else ""
+    lacks = f"; {bar.missing} event{'s' if bar.missing > 1 else ''} without" if bar.missing else ""
     drawn = [svg.words(8, y, f"{bar.name}: {_amount(bar.total, bar.unit)}{lacks}", size=12.0, font_weight="600")]
     x, width = 8.0, WIDTH - 16.0
     drawn.append(svg.tag("rect", x=x, y=y + 6, width=width, height=16.0, fill="none", stroke=svg.FAINT))
