@@ -26,6 +26,7 @@ _TOP, _CURVE, _BARS, _GAP, _STRIP, _KEY = 34.0, 150.0, 120.0, 66.0, 14.0, 26.0
 _LINE = "#14284b"
 _ALARM = "#a3123a"
 _AHEAD = 10.0  # a level further off than this many times the dose is not drawn
+_THIN = 1.5  # bars up to this width stand without a gap, or they would print grey
 _LABEL = 13.0  # height of a line of text
 _LEAST_S = 1.0  # a procedure shorter than this has no course in time
 
@@ -276,7 +277,7 @@ def _groups(count: int) -> list[list[int]]:
 
 def _bar(left: float, right: float, box: _Box, kind: list[Kind], value_mgy: FloatArray) -> str:
     """A bar, by kind from below where it holds several events."""
-    gap = 0.15 * (right - left)
+    gap = 0.15 * (right - left) if right - left > _THIN else 0.0
     width = min(right - left - gap, 40.0)
     middle = (left + right) / 2
     drawn, foot = [], 0.0
