@@ -198,6 +198,14 @@ def test_shares_are_drawn_in_proportion():
     assert "KAP: 315 Gy·cm²; 1 event without" in texts(drawing)
 
 
+def test_planes_have_colours_of_their_own_and_differ_without_them():
+    bars = {bar.name: bar for bar in share_bars(make_events(plane=("A", "B", "A")))}
+    one, other = (part.colour for part in bars["Air kerma by plane"].parts)
+    assert not {one, other} & {kind.colour for kind in KINDS}
+    assert contrast(one, other) > 1.9
+    assert min(contrast(one, "#ffffff"), contrast(other, "#ffffff")) > 3
+
+
 def test_one_plane_is_not_split():
     assert [bar.name for bar in share_bars(many(3, plane=("single",) * 3))] == ["Air kerma", "KAP"]
 
