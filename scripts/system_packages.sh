@@ -1,14 +1,18 @@
 #!/bin/sh
-# Programs from the system that tests use, as COMMAND:PACKAGE. Installs what is missing where this may be done
-# (apt-get, as root); elsewhere says which tests skip. With CI=true a missing program is a failure.
+# Programs and libraries from the system that tests use, as COMMAND:PACKAGE or LIBRARY.so.N:PACKAGE. Installs what is
+# missing where this may be done (apt-get, as root); elsewhere says which tests skip. With CI=true a missing one is a
+# failure.
 #
-#   system_packages.sh [COMMAND:PACKAGE ...]     default: all that `make test` can use
+#   system_packages.sh [NAME:PACKAGE ...]     default: all that `make test` can use
 set -eu
-wanted=${*:-"dsrdump:dcmtk chromium:chromium"}
+wanted=${*:-"dsrdump:dcmtk chromium:chromium Xvfb:xvfb xdotool:xdotool libEGL.so.1:libegl1"}
 
 missing() {
     for pair in $wanted; do
-        command -v "${pair%%:*}" >/dev/null 2>&1 || echo "${pair#*:}"
+        case $pair in
+            *.so.*:*) PATH="$PATH:/sbin" ldconfig -p 2>/dev/null | grep -q "${pair%%:*}" || echo "${pair#*:}" ;;
+            *) command -v "${pair%%:*}" >/dev/null 2>&1 || echo "${pair#*:}" ;;
+        esac
     done
 }
 

@@ -281,19 +281,21 @@ def verify(
     photons: Annotated[int, typer.Option(min=1000, help="most photons")] = 200_000_000,
     body: Annotated[str, typer.Option(help="what the body is made of: water or soft-tissue")] = "water",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="seed of the photons")] = 0,
+    maps: Annotated[Path | None, typer.Option(help="folder for both maps, which skindose compare reads")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a procedure again by Monte Carlo, on the same body, and print the fast engine against it."""
-    from skindose import rdsr, units
+    from skindose import compare, rdsr, units
     from skindose import verify as judge
     from skindose.report import verification
 
     settings = _settings(config, {"phantom": phantom, "region": region, "profile": profile})
     effort = judge.Effort(units.express(precision, "1", "percent"), seconds, photons, seed, body)
     try:
-        document = judge.verify(rdsr.read(file), settings, effort).to_dict()
+        found = judge.verify(rdsr.read(file), settings, effort)
     except SkindoseError as error:
         raise error.at(file.name or str(file)) from None
+    document = found.to_dict() | {"maps": compare.write_maps(found, maps) if maps else []}
     if as_json:
         print_json(document)
     else:

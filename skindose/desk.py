@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from skindose.errors import SettingsError
-from skindose.printing import AsJson
+from skindose.printing import AsJson, print_json
 
 Folder = Annotated[Path, typer.Argument(metavar="RESULT", help="folder that run wrote", show_default=False)]
 ScaleGy = Annotated[
@@ -63,14 +62,25 @@ def pdf(
     identified: Identified = None,
 ) -> None:
     """The two-page dose report: one for clinicians, one for physicists. Without the patient's name unless asked."""
-    raise SettingsError("the PDF is not built yet", "pdf", "Wait.")
+    from skindose import paper
+
+    typer.echo(f"Written: {paper.write_report(result, out, identified)}")
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="folder that run wrote", show_default=False)],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="folder that run wrote, or a map of verify --maps", show_default=False)
+    ],
     b: Annotated[Path, typer.Argument(metavar="B", help="another one", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="folder for the picture and page of the difference")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Two results side by side, and where their maps differ."""
-    raise SettingsError("compare is not built yet", "compare", "Wait.")
+    from skindose import compare as room
+    from skindose.report import comparison
+
+    document = room.run(a, b, out)
+    if as_json:
+        print_json(document)
+    else:
+        comparison.print_comparison(document)

@@ -112,7 +112,8 @@ def find_peak(dose_mgy: FloatArray, phantom: Phantom) -> Peak | None:
     if not dose_mgy.size or not dose_mgy.max() > 0.0:
         return None
     smooth = _neighbour_mean(_neighbour_mean(dose_mgy, phantom), phantom)
-    seeds = np.argsort(-smooth, kind="stable")[:_SEEDS]
+    among = np.flatnonzero(smooth >= np.partition(smooth, -min(_SEEDS, len(smooth)))[-min(_SEEDS, len(smooth))])
+    seeds = among[np.argsort(-smooth[among], kind="stable")][:_SEEDS]
     patches = [(*_patch(int(seed), phantom), int(seed)) for seed in seeds if smooth[seed] > 0.0]
     means = [float(np.average(dose_mgy[cells], weights=share)) for cells, share, _ in patches]
     best = int(np.argmax(means))
@@ -137,7 +138,8 @@ def _neighbour_mean(values: FloatArray, phantom: Phantom) -> FloatArray:
 
 def _patch(centre: int, phantom: Phantom) -> tuple[IntArray, FloatArray]:
     """Cells of the patch around `centre`, and the area each gives to it in mm2; smaller on a smaller mesh."""
-    origin = phantom.centroid_mm[centre]
+    centroid_mm, neighbours = phantom.centroid_mm, phantom.neighbours
+    x, y, z = centroid_mm[centre].tolist()
     queue = [(0.0, centre)]
     seen = {centre}
     cells: list[int] = []
@@ -148,10 +150,11 @@ def _patch(centre: int, phantom: Phantom) -> tuple[IntArray, FloatArray]:
         cells.append(cell)
         areas.append(min(float(phantom.area_mm2[cell]), wanted))
         wanted -= areas[-1]
-        for other in phantom.neighbours[cell].tolist():
+        for other in neighbours[cell].tolist():
             if other >= 0 and other not in seen:
                 seen.add(other)
-                heapq.heappush(queue, (float(np.sum((phantom.centroid_mm[other] - origin) ** 2)), other))
+                to_x, to_y, to_z = centroid_mm[other].tolist()
+                heapq.heappush(queue, ((to_x - x) ** 2 + (to_y - y) ** 2 + (to_z - z) ** 2, other))
     return np.array(cells, dtype=np.int32), np.array(areas)
 
 

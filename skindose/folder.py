@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,6 +98,19 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if missing:
         raise InputError(f"result.json is damaged: it lacks {', '.join(missing[:3])}", where, _REMEDY)
     return dict(facts)
+
+
+@contextmanager
+def in_sense(where: str) -> Iterator[None]:
+    """What is made of a result.json that holds the right names but no sense is one clear line.
+
+    raises   InputError for whatever the inside stumbles over
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        what = f"result.json does not hold what it should ({type(error).__name__})"
+        raise InputError(what, where, _REMEDY) from error
 
 
 def _whole(folder: Path, name: str, digest: str) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skindose import montecarlo, pipeline
 from skindose.config import Settings
-from skindose.dose import PATCH_MM2, patch_area_mm2
+from skindose.dose import PATCH_MM2, find_peak, patch_area_mm2
 from skindose.errors import InputError, SettingsError
 from skindose.model import BoolArray, Events, FloatArray, IntArray, Peak, Phantom, Procedure, Result
 from skindose.physics import beam, quality, table
@@ -45,6 +45,7 @@ class Verification:
 
     peak               the fast engine's, with its patch
     peak_truth_mgy     Monte Carlo at that very patch, and its standard uncertainty
+    truth              the result with the Monte Carlo's dose and its standard uncertainty in every cell
     patches            about 1 cm2 each, on the whole skin
     fast_mgy, truth_mgy, uncertainty_mgy     (patches,)
     high               (patches,) above half the peak in the fast map, or surely (two sigma) in the truth: those judged
@@ -54,6 +55,7 @@ class Verification:
     result: Result
     peak: Peak
     peak_truth_mgy: tuple[float, float]
+    truth: Result
     patches: Patches
     fast_mgy: FloatArray
     truth_mgy: FloatArray
@@ -203,12 +205,13 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
         result=result,
         peak=peak,
         peak_truth_mgy=at_peak,
+        truth=_with_dose(result, truth.dose_mgy[: len(fast)], truth.uncertainty_mgy[: len(fast)]),
         patches=found,
         fast_mgy=fast_mean,
         truth_mgy=mean,
         uncertainty_mgy=uncertainty,
         high=np.maximum(fast_mean, mean - 2.0 * uncertainty) > peak.skin_dose_mgy / 2,
-        agree=_agree(found, fast_mean, mean, uncertainty),
+        agree=agree(found, fast_mean, mean, uncertainty),
         photons=truth.photons,
         seconds=truth.seconds,
         lost=truth.lost,
@@ -216,7 +219,15 @@ def _compared(result: Result, peak: Peak, truth: montecarlo.Truth, notes: tuple[
     )
 
 
-def _agree(where: Patches, fast: FloatArray, truth: FloatArray, uncertainty: FloatArray) -> BoolArray:
+def _with_dose(result: Result, dose_mgy: FloatArray, uncertainty_mgy: FloatArray) -> Result:
+    """The result with another map of the same body; who added what to it is not known."""
+    assert result.dosemap is not None
+    peak = find_peak(dose_mgy, result.phantom)
+    dosemap = replace(result.dosemap, dose_mgy=dose_mgy, uncertainty_mgy=uncertainty_mgy, peak=peak)
+    return replace(result, dosemap=dosemap)
+
+
+def agree(where: Patches, fast: FloatArray, truth: FloatArray, uncertainty: FloatArray | float = 0.0) -> BoolArray:
     """Within 8 % of the truth, or the fast map has the true dose within 3 mm, going straight to a patch beside.
 
     The statistics of the truth widen the 8 % in quadrature, with two standard uncertainties.

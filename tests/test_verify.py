@@ -62,11 +62,11 @@ def test_3_mm_is_a_way_towards_a_patch_beside():
     slope = 100.0 + where.centre_mm[:, 0]  # 1 per mm: 3 mm are worth 3
     inner = np.flatnonzero((np.abs(where.centre_mm[:, 0]) < 40.0) & (np.abs(where.centre_mm[:, 2] + 600.0) < 200.0))
     assert len(inner)
-    near = verify._agree(where, slope, slope + 1.0, 0.0 * slope)
+    near = verify.agree(where, slope, slope + 1.0, 0.0 * slope)
     assert near[inner].mean() > 0.95
-    far = verify._agree(where, slope, slope * 1.2 + 4.0, 0.0 * slope)
+    far = verify.agree(where, slope, slope * 1.2 + 4.0, 0.0 * slope)
     assert not far[inner].any()
-    unsure = verify._agree(where, slope, slope * 1.2 + 4.0, 0.15 * slope)
+    unsure = verify.agree(where, slope, slope * 1.2 + 4.0, 0.15 * slope)
     assert unsure[inner].all()
 
 

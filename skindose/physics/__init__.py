@@ -19,6 +19,7 @@ from skindose.model import Beams, BoolArray, Events, Factors, FloatArray, Hits, 
 from skindose.physics import backscatter, beam, calibration, heel, medium, table
 from skindose.physics.backscatter import Lit, lit
 from skindose.physics.quality import Quality
+from skindose.threads import workers
 
 __all__ = ["Lit", "factors", "lit"]
 
@@ -53,9 +54,14 @@ def factors(
     if "backscatter" in settings.corrections:
         scattered = backscatter.scatter(backscatter.kernels(found.quality), beams, hits, body)
     inverse, through, into = (np.empty(count) for _ in range(3))
-    for first, last in _blocks(hits.beam_start):
-        rows = slice(hits.beam_start[first], hits.beam_start[last])
-        inverse[rows], through[rows], into[rows] = _block(beams, hits, parts, (first, last), scattered[rows])
+
+    def fill(block: tuple[int, int]) -> None:
+        rows = slice(hits.beam_start[block[0]], hits.beam_start[block[1]])
+        inverse[rows], through[rows], into[rows] = _block(beams, hits, parts, block, scattered[rows])
+
+    blocks = list(_blocks(hits.beam_start))
+    with workers(None, len(blocks)) as work:  # numpy lets go of Python's lock in arrays of this size
+        list(work(fill, blocks))
     calibrated = "calibration" in settings.corrections
     return Factors(
         inverse_square=inverse,

@@ -134,7 +134,9 @@ def _returned(beams: Quality, layers: tuple[Layer, ...], share: FloatArray, mu: 
         lost = beams.kerma * mu[index]
         weight = (lost / lost.sum(axis=1, keepdims=True)) @ onto
         mean = per_material[layer.material] @ _mean_over(layer.top_mm - upper_mm, layer.thickness_mm).T
-        total += share[:, index, None, None] * np.einsum("ek,kas->esa", weight, mean)
+        angles, sides = mean.shape[1:]
+        over = (weight @ mean.reshape(-1, angles * sides)).reshape(-1, angles, sides)
+        total += share[:, index, None, None] * over.swapaxes(1, 2)
     cosine = np.cos(np.radians(ANGLE_STEP_DEG * np.arange(total.shape[2])))
     found: FloatArray = np.minimum(total * (ALL_ORDERS[0] + ALL_ORDERS[1] * (1 - cosine)), 1.0)
     return found

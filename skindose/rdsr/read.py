@@ -38,6 +38,14 @@ def read(path: Path | str) -> Procedure:
     raises   InputError: one line that says what the file is or lacks, and what to do
     """
     path = Path(path)
+    return read_bytes(file_bytes(path), path.name)
+
+
+def file_bytes(path: Path) -> bytes:
+    """What a file holds.
+
+    raises   InputError: no regular file, too large for a dose report, or not to be read
+    """
     try:
         status = path.stat()  # before opening: a named pipe would wait for its writer
         if stat.S_ISDIR(status.st_mode):
@@ -46,12 +54,11 @@ def read(path: Path | str) -> Procedure:
             raise InputError("this is not a regular file", path.name, "Give the DICOM file itself.")
         if status.st_size > LARGEST_BYTES:
             raise _too_large(path.name)
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _unreadable(error, path) from None
     except ValueError:
         raise InputError("this is no name of a file", path.name.replace("\0", "?"), "Check the name.") from None
-    return read_bytes(data, path.name)
 
 
 def _too_large(name: str) -> InputError:
@@ -73,6 +80,15 @@ def read_bytes(data: bytes, name: str) -> Procedure:
     raises   InputError
     """
     name = "".join(sign if sign.isprintable() else "?" for sign in name)  # else no terminal or page could show it
+    root, content = opened(data, name)
+    return _procedure(root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018)))
+
+
+def opened(data: bytes, name: str) -> tuple[DataSet, Content]:
+    """The data set in the bytes of a DICOM file, and what decodes its texts.
+
+    raises   InputError
+    """
     try:
         root = _root(data, name)
     except CutShortError:
@@ -81,8 +97,7 @@ def read_bytes(data: bytes, name: str) -> Procedure:
     except NonsenseError as error:
         raise InputError(f"the file is damaged ({error})", name, _FROM_ROOM) from None
     sets = root.get(0x00080005, b"")
-    content = Content(decoder(sets.decode("ascii", "replace").rstrip("\0 ") if isinstance(sets, bytes) else ""))
-    return _procedure(root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018)))
+    return root, Content(decoder(sets.decode("ascii", "replace").rstrip("\0 ") if isinstance(sets, bytes) else ""))
 
 
 def _root(data: bytes, name: str) -> DataSet:

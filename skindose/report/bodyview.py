@@ -18,7 +18,6 @@ from skindose.report import scene
 from skindose.report.raster import Camera, Seen, look_along, render
 from skindose.report.shapes import isodose_lines, vertex_dose_mgy
 from skindose.report.strokes import DASHES, evenly, inked, joined
-from skindose.threads import workers
 from skindose.units import gy_to_mgy
 
 FINER = 2  # painted this much finer and reduced, so that edges and lines are smooth
@@ -30,8 +29,8 @@ _MARGIN_PX, _THINNEST_PX, _TALLEST_PX = 40, 220, 1150
 _RING_PX, _RING_STROKE_PX = 13, 4
 _LINE_PX, _GROUND_PX = 2.4, 4.0
 
-_RING_COLOUR, _HALO = "#0b3fb0", "#ffffff"
-_PAPER, _OUTLINE = (np.array([level] * 3, dtype=np.uint8) for level in (255, 105))
+_RING_COLOUR, _HALO = "#0b5fc4", "#ffffff"
+_PAPER, _OUTLINE = [255.0] * 3, [105.0] * 3
 _STEP_MM = 14.0  # skin that lies this far behind its neighbour in the picture is parted from it by a line
 _UNDOSED = 0.02  # share of the scale below which skin is shaded
 _SHADE = 0.24
@@ -152,15 +151,9 @@ def cell_colours(dose_mgy: FloatArray, end_mgy: float) -> NDArray[np.uint8]:
 def paint(shown: Scene, panels: tuple[Panel, ...], k: float) -> list[Image.Image]:
     """The picture of each panel, of its size."""
     cameras = [panel.camera.finer(FINER) for panel in panels]
-
-    def look(camera: Camera) -> Seen:
-        return render(shown.phantom.vertices_mm, shown.phantom.triangles, camera)
-
-    with workers(None, len(cameras)) as mapped:
-        seen = list(mapped(look, cameras))
-        rings = _ring_styles(shown, cameras, seen)
-        painted = mapped(lambda *job: paint_view(shown, job, FINER * k), cameras, seen, rings)
-        return [image.reduce(FINER) for image in painted]
+    seen = [render(shown.phantom.vertices_mm, shown.phantom.triangles, camera) for camera in cameras]
+    jobs = zip(cameras, seen, _ring_styles(shown, cameras, seen), strict=True)
+    return [paint_view(shown, job, FINER * k).reduce(FINER) for job in jobs]
 
 
 def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.Image:
@@ -170,15 +163,21 @@ def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.I
     """
     camera, seen, ring_style = job
     colours = cell_colours(shown.dose_mgy, shown.end_mgy) * _relief(shown, camera)[:, None]
-    rgb = np.append(np.rint(colours).astype(np.uint8), [_PAPER], axis=0)[seen.cell]  # no cell is -1: the last row
-    rgb[_steps(seen)] = _OUTLINE
-    image = Image.fromarray(rgb)
+    words = _packed(np.append(colours, [_PAPER, _OUTLINE], axis=0))
+    pixels = np.where(_steps(seen), words[-1], words[np.where(seen.cell < 0, len(colours), seen.cell)])
+    image = Image.frombytes("RGBX", (camera.width_px, camera.height_px), pixels.tobytes()).convert("RGB")
     for isodose in shown.isodoses:
         _draw_isodose(image, camera, seen, isodose, k)
     if ring_style and shown.peak:
         x_px, y_px, _ = camera.project(np.array([shown.peak["position_mm"]], dtype=float))[0]
         ring(ImageDraw.Draw(image), (x_px, y_px), k, dashed=ring_style == "hidden")
     return image
+
+
+def _packed(rgb: FloatArray) -> NDArray[np.uint32]:
+    """(n, 3) colours as one number each, which is picked per pixel three times as fast."""
+    levels = np.column_stack([np.rint(rgb), np.zeros(len(rgb))]).astype(np.uint8)
+    return levels.view("<u4").ravel()
 
 
 def _relief(shown: Scene, camera: Camera) -> FloatArray:
@@ -191,7 +190,7 @@ def _relief(shown: Scene, camera: Camera) -> FloatArray:
 
 def _steps(seen: Seen) -> BoolArray:
     """(height, width) pixels at the body's edge, or where skin lies in front of other skin."""
-    near = np.where(seen.cell >= 0, seen.near_mm, -1e6)
+    near = np.maximum(seen.near_mm, np.float32(-1e6))
     step = np.zeros(near.shape, dtype=bool)
     down, right = near[1:] - near[:-1], near[:, 1:] - near[:, :-1]
     step[1:] |= down > _STEP_MM

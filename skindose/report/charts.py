@@ -325,8 +325,8 @@ def _key(events: Events, series: Series) -> str:
         drawn.append(svg.tag("rect", x=x, y=y - 10, width=12.0, height=12.0, fill=kind.colour))
         drawn.append(svg.words(x + 17, y, kind.name))
         x += 130.0
-    text = _silent(series.value_mgy)
-    drawn.append(svg.words(_LEFT + _ROOM, y, text, text_anchor="end", fill=svg.SOFT))
+    if text := _silent(series.value_mgy):
+        drawn.append(svg.words(_LEFT + _ROOM, y, text, text_anchor="end", fill=svg.SOFT))
     return "".join(drawn)
 
 

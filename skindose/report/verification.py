@@ -32,6 +32,8 @@ def print_verification(document: Mapping[str, Any]) -> None:
     )
     for note in document["notes"]:
         out.print(printable(note))
+    if document["maps"]:
+        out.print(f"Written: {printable(', '.join(document['maps']))}. Look at them with skindose compare.")
 
 
 def _table(rows: list[Mapping[str, Any]]) -> Any:

@@ -126,7 +126,7 @@ def blue(pixels, panel, point_mm):
     """Whether the ring's blue stands around the pixel of a point."""
     column, row = panel.pixel(point_mm)
     near = pixels[row - 22 : row + 23, column - 22 : column + 23]
-    return (np.abs(near - [0x0B, 0x3F, 0xB0]).max(axis=2) < 12).sum()
+    return (np.abs(near - [0x0B, 0x5F, 0xC4]).max(axis=2) < 12).sum()
 
 
 def test_the_ring_marks_the_peak_where_it_is_in_sight(result, drawn):

@@ -55,7 +55,7 @@ def test_each_pixel_has_the_cell_that_its_ray_meets(view):
             assert seen.cell[row, column] == -1
             continue
         assert seen.cell[row, column] == np.flatnonzero(facing)[inside][near.argmax()]
-        close(seen.near_mm[row, column], near.max(), atol=1e-9, because="the same plane, solved twice")
+        close(seen.near_mm[row, column], near.max(), atol=1e-4, because="the same plane, kept to 7 digits")
 
 
 def test_the_nearer_of_two_bodies_hides_the_other():
