@@ -244,13 +244,14 @@
     return { x: size, y: size, z: size };
   }
 
-  var FAR = 30; /* the eye stands outside the cube; in a parallel projection its distance changes nothing else */
+  /* How far off the eye stands: all that is nearer than it is cut off, and plotly shifts the picture the faster, the farther. */
+  var FAR = 4, FAR_CLOSE = 5;
   var CLOSE_MM = 170; /* half of what a close-up shows from top to bottom */
 
   function camera(name, close) {
     var view = data.views[name], centre = [0, 0, 0];
     if (close) centre = data.peak_mark_mm.map(function (value, k) { return (value - middle[k]) / 2 / CLOSE_MM; });
-    var eye = view.eye.map(function (value, k) { return FAR * value + centre[k]; });
+    var eye = view.eye.map(function (value, k) { return (close ? FAR_CLOSE : FAR) * value + centre[k]; });
     return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
   }
 

@@ -289,6 +289,25 @@ def test_keys_turn_read_and_choose_views(drawn, result):
     drawn.wait(f"{size} > {small}")
 
 
+def test_the_pointer_reads_right_after_zooming_and_turning(drawn, result):
+    """What lies in the middle stays there when it grows, and half a turn shows the other side, mirrored."""
+    drawn.evaluate("document.getElementById('map').focus(); 1")
+    before, _ = point_at_the_body(drawn, 0.45, 0.5)
+    size = "document.getElementById('map').layout.scene.aspectratio.x"
+    small = drawn.evaluate(size)
+    for _ in range(4):
+        drawn.press("+")
+    drawn.wait(f"{size} > 2 * {small}")
+    assert point_at_the_body(drawn, 0.45, 0.5)[0] == before
+    eye = "document.getElementById('map').layout.scene.camera.eye"
+    for _ in range(12):
+        drawn.press("ArrowRight")
+    drawn.wait(f"{eye}.y < -3.9")
+    cell, _ = point_at_the_body(drawn, 0.47, 0.5)
+    assert result.phantom.normal[cell] @ (0, -1, 0) > 0.99
+    assert result.phantom.centroid_mm[cell, 0] > result.phantom.centroid_mm[before, 0]  # his left is on the right
+
+
 def test_the_slider_answers_keys(drawn):
     drawn.evaluate("document.getElementById('map-after').focus(); 1")
     drawn.press("ArrowLeft")
