@@ -4,8 +4,8 @@
 
 Opened as `skindose view` opens it: a result folder, whose case is computed again. One move is everything between the
 slider and the picture: the patient placed, every beam cast, dose, peak and isodose lines; drawing, the graphics
-card's work, is timed off-screen and by itself. Wholly is with the scatter outside the fields, without the uncertainty. A
-processor's time is given beside the wall's, since a machine that is busy with other things stretches the latter.
+card's work, is timed off-screen and by itself. Wholly is with the scatter outside the fields, without the uncertainty.
+A processor's time is given beside the wall's, since a machine that is busy with other things stretches the latter.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def triggers_that_differ(a: Facts | None, b: Facts | None) -> list[dict[str, str
         return []
     states = [{(one["rule"], one["quantity"]): _STATES[one["fired"]] for one in side["triggers"]} for side in (a, b)]
     keys = dict.fromkeys((*states[0], *states[1]))
-    pairs = [(key, *(side.get(key, _NONE) for side in states)) for key in keys]
+    pairs = [(key, states[0].get(key, _NONE), states[1].get(key, _NONE)) for key in keys]
     told = [(key, of_a, of_b) for key, of_a, of_b in pairs if of_a != of_b and {of_a, of_b} != {_NONE, _STATES[False]}]
     return [{"rule": key[0], "quantity": key[1], "a": of_a, "b": of_b} for key, of_a, of_b in told]
 
