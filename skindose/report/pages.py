@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from skindose.report.scene import format_dose_mgy, format_interval_mgy, percent, words
+from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, percent, words
 from skindose.report.wording import Facts, say
 from skindose.triggers.bands import BANDS, band
 from skindose.triggers.followup import plan
 from skindose.units import mgy_to_gy
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DETAILS = {"What": "Peak", "Highest cell": "Highest cell"}  # of the headline, for physicists: their names on page two
 _MOST_TEXTS = 80
 _MOST_FILES = 4
 _MOST_NAMED = 3
@@ -29,7 +30,7 @@ def page_one(facts: Facts) -> dict[str, Any]:
         "banners": [*said["banners"], *_unsigned(facts["trigger_set"])],
         "peak": said["peak"],
         "meaning": _meaning(facts),
-        "headline": said["headline"],
+        "headline": [*(row for row in said["headline"] if row[0] not in _DETAILS), *_machine_said(said["totals"])],
         "areas": said["areas"] if facts["peak"] else [],
         "signed": said["signed"],
         "fired": [_fired(row) for row in said["triggers"] if row["kind"] == "fired"],
@@ -53,7 +54,10 @@ def page_two(facts: Facts) -> dict[str, Any]:
         "totals": said["totals"],
         "shares": said["shares"],
         "budget": said["budget"],
-        "placement": [row for row in said["placement"] if row[0] != "Highest cell by region"],
+        "placement": [
+            *((_DETAILS[name], text) for name, text in said["headline"] if name in _DETAILS),
+            *(row for row in said["placement"] if row[0] != "Highest cell by region"),
+        ],
         "texts": lines[:_MOST_TEXTS],
         "texts_left": max(0, len(lines) - _MOST_TEXTS),
         "provenance": [*_files(facts["inputs"]), *others],
@@ -94,6 +98,14 @@ def _when(facts: Facts, first: int, last: int) -> str:
 # --- Page one
 
 
+def _machine_said(totals: list[Facts]) -> list[tuple[str, str]]:
+    """The totals as clinicians know them from the machine; where it reports none, the sum over the events."""
+    names = ("Air kerma Ka,r", "KAP", "Fluoroscopy")
+    whole = [row for row in totals if not row["kind"]]
+    shown = [row["summed"] if row["reported"] == NO_VALUE else row["reported"] for row in whole]
+    return list(zip(names, shown, strict=True))
+
+
 def _unsigned(trigger_set: Facts) -> list[tuple[str, str, str]]:
     if trigger_set["signed_by"]:
         return []
@@ -105,7 +117,7 @@ def _meaning(facts: Facts) -> str:
     """The number in a sentence for people who did not compute it."""
     peak = facts["peak"]
     if not peak:
-        return "The dose to the skin is not known; air kerma and kerma-area product stand on page 2."
+        return "The dose to the skin is not known. What the machine displayed stands below."
     dose = format_dose_mgy(peak["skin_dose_mgy"])
     if peak["lower_bound_reason"]:
         return (

@@ -69,6 +69,7 @@ def test_page_one_says_what_clinicians_ask(facts, pictures):
     assert facts["peak"]["region"] == "posterior thorax, left"
     for said in (
         "Skin dose report", "4.25 Gy", "2.60 to 5.50 Gy", "posterior thorax, left", "Coronary angiography",
+        "Air kerma Ka,r 4.60 Gy", "KAP 320 Gy·cm²", "Fluoroscopy 20.0 min",  # reported; where it is not, summed
         "ncrp-168.substantial", "3.00 Gy", "97 %",  # the trigger, its level, its probability
         "band A2", "transient erythema", "before 2 weeks", "it would be band B",  # 5.50 Gy
         "before discharge", "13 Feb 2020 to 17 Feb 2020",  # 10 to 14 days after 3 Feb 2020
