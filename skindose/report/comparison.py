@@ -22,6 +22,7 @@ from skindose.report.wording import Facts, say
 Row = tuple[str, str, str]
 _MADE_OF_DOSE = frozenset(("Highest cell by region",))  # differs wherever the doses do: no cause
 _HOW = {"cell by cell": "cell by cell", "nearest cell": "by the nearest cell within 10 mm, for the bodies differ"}
+_NONE = "no such rule"
 _STATES = {True: "exceeded", False: "not reached", None: "not evaluable"}
 
 
@@ -61,19 +62,14 @@ def _millimetres(place: list[float]) -> str:
 
 
 def triggers_that_differ(a: Facts | None, b: Facts | None) -> list[dict[str, str]]:
-    """Rules that fired in one only, or stand in one only."""
+    """Rules that one result sees otherwise than the other; a rule of one alone where it fired or could not be told."""
     if a is None or b is None:
         return []
     states = [{(one["rule"], one["quantity"]): _STATES[one["fired"]] for one in side["triggers"]} for side in (a, b)]
     keys = dict.fromkeys((*states[0], *states[1]))
-    rows = [
-        (rule, quantity, *(side.get((rule, quantity), "no such rule") for side in states)) for rule, quantity in keys
-    ]
-    return [
-        {"rule": rule, "quantity": quantity, "a": of_a, "b": of_b}
-        for rule, quantity, of_a, of_b in rows
-        if of_a != of_b
-    ]
+    pairs = [(key, states[0].get(key, _NONE), states[1].get(key, _NONE)) for key in keys]
+    told = [(key, of_a, of_b) for key, of_a, of_b in pairs if of_a != of_b and {of_a, of_b} != {_NONE, _STATES[False]}]
+    return [{"rule": key[0], "quantity": key[1], "a": of_a, "b": of_b} for key, of_a, of_b in told]
 
 
 # --- Tables

@@ -15,6 +15,7 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MOST_TEXTS = 80
 _MOST_FILES = 4
 _MOST_NAMED = 3
+_MOST_ASKED = 5
 _SURE = 0.999  # of the air kerma: a smaller share on the map is worth a line
 _UNKNOWN_GY = 5.0  # a peak that is only a lower bound is followed up at least as one without a map
 
@@ -47,9 +48,7 @@ def page_two(facts: Facts) -> dict[str, Any]:
     """What physicists read: totals, budget, placement, provenance, every warning and assumption that fits."""
     said = say(facts)
     lines = [("Warning:", text) for text in facts["warnings"]] + [("Assumed:", text) for text in facts["assumptions"]]
-    files = [row for row in said["provenance"] if row[0] == "File"]
     others = [row for row in said["provenance"] if row[0] != "File"]
-    more = [("File", f"and {len(files) - _MOST_FILES} more")] if len(files) > _MOST_FILES else []
     return {
         "totals": said["totals"],
         "shares": said["shares"],
@@ -57,8 +56,14 @@ def page_two(facts: Facts) -> dict[str, Any]:
         "placement": [row for row in said["placement"] if row[0] != "Highest cell by region"],
         "texts": lines[:_MOST_TEXTS],
         "texts_left": max(0, len(lines) - _MOST_TEXTS),
-        "provenance": [*files[:_MOST_FILES], *more, *others],
+        "provenance": [*_files(facts["inputs"]), *others],
     }
+
+
+def _files(inputs: list[Facts]) -> list[tuple[str, str]]:
+    """Name and digest in a row each: a long name must not push the digest off the page."""
+    rows = [row for one in inputs[:_MOST_FILES] for row in (("File", one["file"]), ("sha256", one["sha256"]))]
+    return [*rows, ("Files", f"and {len(inputs) - _MOST_FILES} more")] if len(inputs) > _MOST_FILES else rows
 
 
 def contacts(facts: Facts) -> list[tuple[str, str, str]]:
@@ -150,6 +155,8 @@ def _asked(facts: Facts) -> list[str]:
     """What the rules ask for, each once, and what always follows a trigger."""
     fired = [one for one in facts["triggers"] if one["fired"] is True]
     asked = list(dict.fromkeys(one["what_follows"] for one in fired if one["what_follows"]))
+    if len(asked) > _MOST_ASKED:
+        asked = [*asked[:_MOST_ASKED], f"What {len(asked) - _MOST_ASKED} more rules ask for: see report.html."]
     if facts["peak"] and facts["peak"]["lower_bound_reason"] and contacts(facts):
         asked.append("The peak is only a lower bound: contacts are planned as from 5 Gy at least.")
     if not facts["peak"] and contacts(facts):
@@ -173,7 +180,7 @@ def _flags(facts: Facts) -> list[str]:
         flags.append(f"{percent(on_body)} of the kerma-area product meets the body as it is placed.")
     flags += [*_placed(facts), *_sized(facts), *_changed(facts)]
     flags.append("Earlier procedures of this patient are not counted.")
-    flags.append(f"{len(facts['warnings'])} warnings and {len(facts['assumptions'])} assumptions: see page 2.")
+    flags.append(f"Warnings: {len(facts['warnings'])}; assumptions: {len(facts['assumptions'])}: see page 2.")
     return flags
 
 
@@ -194,8 +201,8 @@ def _sized(facts: Facts) -> list[str]:
 
 def _changed(facts: Facts) -> list[str]:
     changes, left_out = len(facts["user_changes"]), len(facts["excluded_events"])
-    flags = [f"{changes} corrections by the user: see page 2."] if changes else []
-    return [*flags, f"{left_out} events are left out of the map."] if left_out else flags
+    flags = [f"Corrected by the user: {changes} times, see page 2."] if changes else []
+    return [*flags, f"Events left out of the map: {left_out}."] if left_out else flags
 
 
 def _alt(peak: str, facts: Facts) -> dict[str, str]:

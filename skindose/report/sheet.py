@@ -26,6 +26,7 @@ _ALONG_MM = 4.0  # between two points of a cut that give the outline
 _STEEPEST = 3.0  # change of the outline over height; where it is steeper a fold is seen from its inside
 _SMOOTH = 5  # outlines averaged, so that the sheet's edge is not ragged
 _LEAST_SHARE = 0.05  # skin that would be drawn on less than this share of its area faces up or down: left out
+_ROUNDING = 1e-9
 _FLAT_MM = 1.0  # a surface without depth is a sheet already
 
 
@@ -241,27 +242,32 @@ def raster(sheet: Sheet, values: FloatArray, pixel_mm: float) -> tuple[FloatArra
     places = (corner - sheet.corners_mm) / pixel_mm  # (pieces, 3, 2): column, row
     columns, rows = (np.ceil(places.max(axis=(0, 1))) + 1).astype(np.int64)
     own, x, y = _pixels_of(places)
-    weights = _barycentric(places[own], x + 0.5, y + 0.5)
-    inside = (weights >= -1e-9).all(axis=1)
-    value = (weights * values[own]).sum(axis=1)
+    a, b, c = _barycentric(places, own, x + 0.5, y + 0.5)
+    inside = np.flatnonzero(np.minimum(np.minimum(a, b), c) >= -_ROUNDING)
+    corner_values = values[own[inside]]
+    value = sum(weight[inside] * corner_values[:, k] for k, weight in enumerate((a, b, c)))
     picture = np.full((rows, columns), -np.inf)
-    np.maximum.at(picture, (y[inside], x[inside]), value[inside])
+    np.maximum.at(picture, (y[inside], x[inside]), value)
     picture[np.isinf(picture)] = np.nan
     return picture, corner
 
 
 def _pixels_of(places: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Every pixel of every piece's box: piece, column, row."""
-    low = np.floor(places.min(axis=1)).astype(np.int64)
-    size = np.floor(places.max(axis=1)).astype(np.int64) - low + 1
-    own, step = counted(size.prod(axis=1))
+    first, second, third = (places[:, k] for k in range(3))
+    low = np.floor(np.minimum(np.minimum(first, second), third)).astype(np.int64)
+    size = np.floor(np.maximum(np.maximum(first, second), third)).astype(np.int64) - low + 1
+    own, step = counted(size[:, 0] * size[:, 1])
     return own, low[own, 0] + step % size[own, 0], low[own, 1] + step // size[own, 0]
 
 
-def _barycentric(corners: FloatArray, x: NDArray[Any], y: NDArray[Any]) -> FloatArray:
-    """(n, 3) weights of the corners (n, 3, 2) at a point each; all >= 0 inside."""
+def _barycentric(
+    corners: FloatArray, own: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(n,) each: the weights of the corners (pieces, 3, 2) at a point of a piece each; all >= 0 inside."""
     (x0, y0), (x1, y1), (x2, y2) = (corners[:, k].T for k in range(3))
     double = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    first = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / double
-    second = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / double
-    return np.stack([first, second, 1 - first - second], axis=1)
+    right, down = x - x2[own], y - y2[own]
+    first = ((y1 - y2) / double)[own] * right + ((x2 - x1) / double)[own] * down
+    second = ((y2 - y0) / double)[own] * right + ((x0 - x2) / double)[own] * down
+    return first, second, 1 - first - second

@@ -70,7 +70,7 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
     pixel_mm = float(np.ptp(sheet.corners_mm, axis=(0, 1)).max()) / _PIXELS
     picture, corner = raster(sheet, values, pixel_mm)
     frame = _framed(picture.shape, pixel_mm, corner)
-    levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
+    levels = _crossed(scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"]), values)
     peak = _peak_place(facts, sheet, frame)
     name = f"Skin dose on the unrolled {_what(sheet)}: {_peak_words(facts)}"
     parts = (
@@ -115,6 +115,11 @@ def _picture(picture: FloatArray, scale: scene.Scale, frame: _Frame) -> str:
         height=frame.height,
         preserveAspectRatio="none",
     )
+
+
+def _crossed(levels: tuple[scene.Level, ...], values: FloatArray) -> tuple[scene.Level, ...]:
+    """Those that have a line on this map."""
+    return tuple(level for level in levels if level.mgy < values.max(initial=0.0))
 
 
 class _Style(NamedTuple):

@@ -75,6 +75,7 @@ class Window:
         """Open the window and serve it."""
         self._make_sliders()
         self.plotter.show(title=f"skindose: {self.session.stored.path.name}", auto_close=False, interactive=False)
+        self.stage.hurry()
         self._listen()
         self.painter.texts()
         self.plotter.render()
