@@ -18,6 +18,7 @@ from skindose.report.scene import (
 )
 from skindose.report.terminal import console, printable
 from skindose.report.wording import Facts, say
+from skindose.units import convert
 
 Row = tuple[str, str, str]
 _MADE_OF_DOSE = frozenset(("Highest cell by region",))  # differs wherever the doses do: no cause
@@ -62,14 +63,19 @@ def _millimetres(place: list[float]) -> str:
 
 
 def triggers_that_differ(a: Facts | None, b: Facts | None) -> list[dict[str, str]]:
-    """Rules that one result sees otherwise than the other; a rule of one alone where it fired or could not be told."""
+    """Rules that one result sees otherwise than the other; a rule of one alone where it fired."""
     if a is None or b is None:
         return []
     states = [{(one["rule"], one["quantity"]): _STATES[one["fired"]] for one in side["triggers"]} for side in (a, b)]
     keys = dict.fromkeys((*states[0], *states[1]))
     pairs = [(key, states[0].get(key, _NONE), states[1].get(key, _NONE)) for key in keys]
-    told = [(key, of_a, of_b) for key, of_a, of_b in pairs if of_a != of_b and {of_a, of_b} != {_NONE, _STATES[False]}]
+    told = [(key, of_a, of_b) for key, of_a, of_b in pairs if _worth_telling(of_a, of_b)]
     return [{"rule": key[0], "quantity": key[1], "a": of_a, "b": of_b} for key, of_a, of_b in told]
+
+
+def _worth_telling(of_a: str, of_b: str) -> bool:
+    """Whether the states differ, and not only because the levels are another set."""
+    return of_a != of_b and (_NONE not in (of_a, of_b) or _STATES[True] in (of_a, of_b))
 
 
 # --- Tables
@@ -102,10 +108,13 @@ def _signed(value_mgy: float) -> str:
 
 
 def _percent(ratio: float) -> str:
-    """How much more or less than A, with its sign."""
-    off = 100 * (ratio - 1)
-    text = three_digits(abs(off)) if abs(off) >= 0.005 else "0"
-    return f"{'' if text == '0' else '+' if off > 0 else chr(0x2212)}{text} %"
+    """How much more or less than A, with its sign.
+
+    >>> _percent(1.1), _percent(1.0)
+    ('+10.0 %', '0 %')
+    """
+    off = abs(convert(ratio - 1, "1", "percent"))
+    return f"{'+' if ratio > 1 else chr(0x2212)}{three_digits(off)} %" if off >= 0.005 else "0 %"
 
 
 def map_lines(document: Mapping[str, Any]) -> list[str]:
@@ -138,7 +147,7 @@ def _matched(found: Mapping[str, Any]) -> str:
 
 def _share(fraction: float) -> str:
     """In percent; "100" and "0" only where it is all or nothing."""
-    text = f"{100 * fraction:.1f}"
+    text = f"{fraction:.1%}".rstrip("%")
     whole = {"100.0": "> 99.9" if fraction < 1 else "100", "0.0": "< 0.1" if fraction > 0 else "0"}
     return f"{whole.get(text, text)} %"
 
