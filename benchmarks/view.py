@@ -3,9 +3,9 @@
     python benchmarks/view.py [FILE] [--phantom NAME] [--moves N] [--json]
 
 Opened as `skindose view` opens it: a result folder, whose case is computed again. One move is everything between the
-slider and the picture: the patient placed, every beam cast, dose, peak and isodose lines; drawing, the graphics
-card's work, is timed off-screen and by itself. Wholly is with the scatter outside the fields, without the uncertainty.
-A processor's time is given beside the wall's, since a machine that is busy with other things stretches the latter.
+slider and the picture: the patient placed, every beam cast, dose, peak and isodose lines. Drawing, which a graphics
+card does in a window, is timed off-screen by itself. The whole map is with the scatter outside the fields, without the
+uncertainty. A processor's time stands beside the wall's, since other work on the machine stretches the latter.
 """
 
 from __future__ import annotations

@@ -255,10 +255,11 @@
     return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
   }
 
+  /* Nothing of an axis is seen. It is not called invisible, for then plotly shapes the texts of ticks all the same. */
   function axis(k) {
     return {
-      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], visible: false, showspikes: false, showticklabels: false, title: { text: "" },
-      ticks: "", showgrid: false, zeroline: false, showline: false, nticks: 1
+      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], showspikes: false, showgrid: false, showline: false, zeroline: false,
+      showbackground: false, showticklabels: false, ticks: "", tickmode: "array", tickvals: [], title: { text: "" }
     };
   }
 
@@ -402,6 +403,7 @@
     var said = whole ? "all " + events + " events" : shown.after ? "after event " + shown.after + " of " + events : "before the first event";
     var highest = k < 0 ? 0 : data.so_far.highest_mgy[k], atPeak = k < 0 ? 0 : data.so_far.at_peak_mgy[k];
     told.textContent = said + ": highest cell " + dose(highest) + ", at the peak (1 cm²) " + dose(atPeak);
+    told.className = whole ? "" : "partial"; /* nobody shall take it for the whole procedure */
     slider.setAttribute("aria-valuetext", told.textContent);
   }
 
@@ -520,5 +522,5 @@
   }
 
   Plotly.newPlot(plot, [skin(), drawnLines()], layout, { responsive: true, displayModeBar: false, displaylogo: false, plotGlPixelRatio: SHARPNESS })
-    .then(ready, function (error) { failed(error && error.message || "unknown error"); });
+    .then(ready).then(null, function (error) { failed(error && error.message || "unknown error"); });
 })();

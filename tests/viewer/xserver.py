@@ -68,12 +68,14 @@ class Display:
         self.do("type", "--delay", "30", text)
 
     def drag(self, start, end, steps=4):
-        """From a pixel to another, in steps, as a hand does; pixels count from the upper left corner."""
+        """From a pixel to another, as a hand does, until `drop`; pixels count from the upper left corner."""
         self.do("mousemove", *map(str, start), "mousedown", "1")
         for step in range(1, steps + 1):
             x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
             self.do("mousemove", str(x), str(y))
             time.sleep(0.05)
+
+    def drop(self):
         self.do("mouseup", "1")
 
     def picture(self):
