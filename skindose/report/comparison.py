@@ -18,6 +18,7 @@ from skindose.report.scene import (
 )
 from skindose.report.terminal import console, printable
 from skindose.report.wording import Facts, say
+from skindose.triggers.rules import QUANTITIES
 from skindose.units import convert
 
 Row = tuple[str, str, str]
@@ -173,7 +174,14 @@ def region_rows(document: Mapping[str, Any]) -> list[Row]:
 def making_rows(document: Mapping[str, Any]) -> list[Row]:
     """What differs in the making, triggers last."""
     rows = [(row["what"], row["a"], row["b"]) for row in document["differs"]]
-    return [*rows, *((f"Trigger {row['rule']}, {row['quantity']}", row["a"], row["b"]) for row in document["triggers"])]
+    return [
+        *rows,
+        *((f"Trigger {row['rule']}, {_in_words(row['quantity'])}", row["a"], row["b"]) for row in document["triggers"]),
+    ]
+
+
+def _in_words(quantity: str) -> str:
+    return QUANTITIES[quantity].words if quantity in QUANTITIES else words(quantity)
 
 
 def html(document: Mapping[str, Any], picture_png: bytes | None) -> bytes:
