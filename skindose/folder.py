@@ -16,7 +16,7 @@ from skindose.case import Case
 from skindose.errors import InputError, OutputError
 from skindose.model import FloatArray, Phantom, Procedure, Result
 from skindose.phantom.build import measured
-from skindose.report import CASE, MAP, RESULT, mesh, render
+from skindose.report import CASE, MAP, RESULT, contract, mesh, render
 from skindose.report.summary import SCHEMA_VERSION, schema
 
 _REMEDY = "Run the report again."
@@ -61,11 +61,15 @@ def open_result(path: Path) -> Stored:
     where = folder.name or str(folder)
     if MAP not in facts["files"]:
         raise InputError(f"this result has no dose map: {facts['no_map_reason']}", where, "Look at its report.html.")
+    if CASE not in facts["files"]:
+        raise InputError(f"result.json is damaged: it lacks the digest of {CASE}", where, _REMEDY)
     contents = {name: _whole(folder, name, digest) for name, digest in facts["files"].items()}
     try:
         surface = mesh.read_vtp(contents[MAP])
     except Exception as error:  # its digest is right, so another program wrote both; no parser's words help here
         raise InputError(f"{MAP} cannot be read ({type(error).__name__})", where, _REMEDY) from None
+    if facts["peak"] and not 0 <= facts["peak"]["cell"] < len(surface.triangles):
+        raise InputError(f"result.json is damaged: {MAP} has no cell of the peak's number", where, _REMEDY)
     skin = measured(surface.vertices_mm, surface.triangles) | {"region": surface.region}
     try:
         case = cases.from_bytes(contents[CASE], skin)
@@ -95,6 +99,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     missing = [name for name in schema()["required"] if name not in facts]
     if missing:
         raise InputError(f"result.json is damaged: it lacks {', '.join(missing[:3])}", where, _REMEDY)
+    if place := contract.departure(facts, schema(), schema()):
+        raise InputError(f"result.json is damaged at {place[:60]}", where, _REMEDY)
     return dict(facts)
 
 

@@ -205,3 +205,33 @@ def test_another_kind_of_file_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         folder.write_file(tmp_path / "absent" / "map.png", b"\x89PNG", b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["map.png"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("files",), 5),
+        (("files",), []),
+        (("files",), {MAP: "0" * 64}),
+        (("peak",), "high"),
+        (("peak", "cell"), 10**9),
+        (("peak", "cell"), -1),
+        (("peak", "position_mm"), [0.0, 1.0]),
+        (("peak", "skin_dose_mgy"), float("nan")),
+        (("peak", "skin_dose_mgy"), "7"),
+        (("triggers",), [1]),
+        (("procedure",), None),
+        (("calibration",), None),
+        (("warnings",), [5]),
+    ],
+)
+def test_a_result_json_that_was_meddled_with_gives_one_line(written, keys, value):
+    path = written / RESULT
+    facts = json.loads(path.read_text())
+    inside = facts
+    for key in keys[:-1]:
+        inside = inside[key]
+    inside[keys[-1]] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(InputError, match=r"result\.json is damaged"):
+        folder.open_result(written)
