@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -228,5 +229,6 @@ def write_file(path: Path, content: bytes, begins: bytes) -> None:
         fresh.write_bytes(content)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to take away
+            fresh.unlink()
         raise OutputError(f"cannot write: {reason(error)}", path.name, "Choose another --out.") from None

@@ -235,3 +235,9 @@ def test_a_result_json_that_was_meddled_with_gives_one_line(written, keys, value
     path.write_text(json.dumps(facts))
     with pytest.raises(InputError, match=r"result\.json is damaged"):
         folder.open_result(written)
+
+
+def test_a_picture_below_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(OutputError, match="cannot write"):
+        folder.write_file(tmp_path / "file" / "map.png", b"\x89PNG", b"\x89PNG")
