@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,7 +120,10 @@ def _whole(folder: Path, name: str, digest: str) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.stat().st_size > _LARGEST_BYTES:
+    about = path.stat()
+    if stat.S_ISFIFO(about.st_mode) or stat.S_ISCHR(about.st_mode) or stat.S_ISSOCK(about.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")  # it would be read for ever
+    if about.st_size > _LARGEST_BYTES:
         raise OSError(errno.EFBIG, "the file is too large")
     return path.read_bytes()
 

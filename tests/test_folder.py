@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -241,3 +242,15 @@ def test_a_picture_below_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(OutputError, match="cannot write"):
         folder.write_file(tmp_path / "file" / "map.png", b"\x89PNG", b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", [RESULT, MAP])
+def test_pipes_and_devices_are_not_read(written, name):
+    (written / name).unlink()
+    os.mkfifo(written / name)
+    with pytest.raises(InputError, match="pipe or a device"):
+        folder.open_result(written)
+    (written / name).unlink()
+    (written / name).symlink_to(os.devnull)
+    with pytest.raises(InputError, match="pipe or a device"):
+        folder.open_result(written)
