@@ -180,7 +180,7 @@ def _refuse_foreign(folder: Path) -> None:
     """A folder that is no former result is not ours to replace."""
     try:
         ours = not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink())
-        ours = ours and (not folder.is_dir() or (folder / RESULT).is_file() or not any(folder.iterdir()))
+        ours = ours and (not folder.is_dir() or _is_result(folder) or not any(folder.iterdir()))
     except OSError as error:
         raise OutputError(f"cannot look into the folder: {reason(error)}", folder.name, "Mend its rights.") from None
     if not ours:
@@ -189,6 +189,17 @@ def _refuse_foreign(folder: Path) -> None:
             folder.name,
             "Move it or choose another --out.",
         )
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether the folder's result.json is one of ours, of any version; other programs have files of that name too."""
+    if not (folder / RESULT).is_file():
+        return False
+    try:
+        facts = json.loads(_bytes(folder / RESULT))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and "schema_version" in facts and "inputs" in facts
 
 
 def _beside(folder: Path, what: str) -> Path:

@@ -254,3 +254,15 @@ def test_pipes_and_devices_are_not_read(written, name):
     (written / name).symlink_to(os.devnull)
     with pytest.raises(InputError, match="pipe or a device"):
         folder.open_result(written)
+
+
+@pytest.mark.parametrize("content", ['{"their": "result"}', "[1]", "no JSON"])
+def test_a_folder_with_another_programs_result_json_is_not_replaced(source, tmp_path, content):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / RESULT).write_text(content)
+    (theirs / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="no skindose result"):
+        folder.write_result(source, theirs)
+    assert (theirs / "thesis.txt").read_text() == "precious"
+    assert (theirs / RESULT).read_text() == content
