@@ -81,8 +81,7 @@ def run(a: Path, b: Path, out: Path | None = None) -> dict[str, Any]:
     raises   InputError, OutputError
     """
     found = compare(*_told_apart(open_side(a), open_side(b), (a, b)))
-    with folder.in_sense(f"{a.name}, {b.name}"):
-        document = to_dict(found)
+    document = to_dict(found)
     if out is not None:
         document["files"] = _written(found, document, out)
     return document

@@ -451,8 +451,12 @@
   control("map-lines", function (box) { shown.lines = box.checked; redraw(); });
   control("map-boxes", function (box) { shown.boxes = box.checked; redraw(); });
   control("map-beams", function (choice) {
+    var before = ratio(shown.view).x, zoomed = plot.layout.scene.aspectratio.x / before;
     shown.beams = choice.value;
-    redraw().then(function () { return shown.close ? null : look(shown.view, false); });
+    redraw().then(function () { /* the reader's own size stays, times what the beams need */
+        var size = zoomed * ratio(shown.view).x;
+        return shown.close ? null : Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
+      });
   });
   control("map-end", function (input) {
     var wanted = Number(input.value), fixed = wanted > 0;
