@@ -121,7 +121,7 @@ def test_a_correction_says_what_it_revises(source, written, tmp_path):
 
 
 def test_the_preview_is_the_map_without_scatter_beyond_the_fields(source):
-    full, quick = source.dosemap, preview(source.case)
+    full, (_, quick) = source.dosemap, preview(source.case)
     close(quick.peak.skin_dose_mgy, full.peak.skin_dose_mgy, rtol=0.03, because="a peak lies inside the fields")
     # In single cells the preview takes the body for thick everywhere: thin places get more scatter than in the map.
     lit = quick.dose_mgy > 0.5 * full.dose_mgy.max()

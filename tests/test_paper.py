@@ -101,5 +101,5 @@ def test_a_result_that_makes_no_sense_is_one_clear_line(run, tmp_path):
     (folder / "result.json").write_text(
         re.sub(r'"totals": \{', '"totals": {"air_kerma_mgy": 3}, "old": {', written, count=1)
     )
-    with pytest.raises(InputError, match=r"^odd: result\.json does not hold what it should"):
+    with pytest.raises(InputError, match=r"^odd: result\.json is damaged at totals"):
         paper.write_report(folder, tmp_path / "odd.pdf")

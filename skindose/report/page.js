@@ -274,8 +274,12 @@
 
   var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]")), closer = document.getElementById("map-close");
 
+  /* Which view is shown; none once the body was turned away from it. */
   function pressed() {
-    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === shown.view)); });
+    var eye = plot.layout.scene.camera.eye, stands = dot(unit([eye.x, eye.y, eye.z]), unit(data.views[shown.view].eye)) > 0.9999;
+    buttons.forEach(function (button) {
+      button.setAttribute("aria-pressed", String(stands && button.dataset.view === shown.view));
+    });
     closer.setAttribute("aria-pressed", String(shown.close));
   }
 
@@ -283,7 +287,6 @@
   function look(name, close) {
     shown.view = name;
     shown.close = close;
-    pressed();
     var size = HALF_MM / CLOSE_MM;
     return Plotly.relayout(plot, {
       "scene.camera": camera(name, close), "scene.aspectratio": close ? { x: size, y: size, z: size } : ratio(name),
@@ -514,6 +517,7 @@
   /* The history is read once the map stands. */
   function ready() {
     pressed();
+    plot.on("plotly_relayout", pressed);
     unpicked();
     events = body.readHistory();
     slider.max = String(events);

@@ -283,6 +283,7 @@ def test_keys_turn_read_and_choose_views(drawn, result):
     before = drawn.evaluate(f"{eye}.x")
     drawn.press("ArrowRight")
     drawn.wait(f"Math.abs({eye}.x - {before}) > 1")
+    drawn.wait("!document.querySelector('.views [data-view][aria-pressed=true]')")  # turned away from the view
     size = "document.getElementById('map').layout.scene.aspectratio.x"
     small = drawn.evaluate(size)
     drawn.press("+")
