@@ -133,7 +133,8 @@ def _meaning(facts: Facts) -> str:
 
 
 def _fired(row: Facts) -> dict[str, str]:
-    steps = row["state"].partition(", ")[2]
+    state, _, steps = row["state"].partition(", ")
+    steps = ", ".join(filter(None, ("on its probability" if "may be" in state else "", steps)))
     return {key: row[key] for key in ("quantity", "value", "level", "probability", "rule", "source")} | {"steps": steps}
 
 
