@@ -99,10 +99,14 @@ def compute_case(case: Case, sampled: bool = True) -> Result:
         ),
     )
     result = _with_map(result, mapped, sampled) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
-    findings = triggers.evaluate(
-        case.rules, quantities(events, totals, _psd(result), kerma_ratio(events, known)), _context(result)
-    )
-    return replace(result, findings=findings)
+    return replace(result, findings=judged(result, case.rules))
+
+
+def judged(result: Result, rules: triggers.RuleSet) -> Findings:
+    """What the rules say of a result whose map and totals are there."""
+    ratio = kerma_ratio(result.events, result.calibrations)
+    found = quantities(result.events, result.totals, _psd(result), ratio)
+    return triggers.evaluate(rules, found, _context(result))
 
 
 def preview(case: Case) -> tuple[Beams, DoseMap] | None:
