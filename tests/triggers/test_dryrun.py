@@ -67,14 +67,14 @@ def test_values_and_verdicts_are_those_of_the_result():
                 close(a.value, b.value, rtol=1e-5, because="six significant digits in result.json")
 
 
-def test_the_stored_interval_gives_the_probability_of_the_draws_within_six_points():
-    """Log-normal on either side of the median: the draws are a product of rectangular and normal errors."""
+def test_the_stored_interval_gives_the_probability_of_the_draws_within_seven_points():
+    """The display's rectangle times a log-normal; here half of the rest is a guess at the beam's quality."""
     drawn = quantities(facts())["psd"].draws
     peak_gy = facts()["peak"]["skin_dose_mgy"] / 1000
     for level in np.linspace(0.5, 1.6, 12) * peak_gy:
         kept = (drawn >= level).mean()
         real = (result().uncertainty.ratio * peak_gy >= level).mean()
-        close(kept, real, atol=0.06, because="the display's tolerance is rectangular, not normal: 4.6 points here")
+        close(kept, real, atol=0.07, because="the shape of one wide source is not kept: 6 points here, 2 in a file")
 
 
 def test_counts_by_level_step_and_month(tmp_path):
