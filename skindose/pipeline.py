@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skindose import geometry, triggers, units
+from skindose import geometry, release, triggers, units
 from skindose.calibration import Calibrations
 from skindose.case import Case
 from skindose.changes import EXCLUDED, Change, changes, exclude, in_words, named, set_aside
@@ -106,7 +106,10 @@ def judged(result: Result, rules: triggers.RuleSet) -> Findings:
     """What the rules say of a result whose map and totals are there."""
     ratio = kerma_ratio(result.events, result.calibrations)
     found = quantities(result.events, result.totals, _psd(result), ratio)
-    return triggers.evaluate(rules, found, _context(result))
+    context, signature = _context(result), release.signature(rules.digest)
+    if signature is not None:
+        context = replace(context, signed_by=signature.signed_by, signed_on=signature.signed_on)
+    return triggers.evaluate(rules, found, context)
 
 
 def preview(case: Case) -> tuple[Beams, DoseMap] | None:

@@ -27,15 +27,16 @@ Rules = Annotated[str, typer.Argument(metavar="RULES", help="preset or TOML file
 
 @app.command("list")
 def list_sets(as_json: AsJson = False) -> None:
-    """List the shipped rule sets."""
-    from skindose import triggers
+    """List the rule set in force and the shipped ones, and who signed them."""
+    from skindose import release, triggers
     from skindose.report import terminal
 
-    sets = [triggers.load(name) for name in triggers.names()]
+    own = release.in_force()
+    sets = [*([own] if own else []), *(triggers.load(name) for name in triggers.names())]
     if as_json:
-        print_json([triggers.to_dict(rules) for rules in sets])
+        print_json([triggers.to_dict(rules) | _released(rules) for rules in sets])
     else:
-        terminal.print_rule_sets(sets)
+        terminal.print_rule_sets([(rules, _state(rules)) for rules in sets])
 
 
 @app.command()
@@ -46,9 +47,9 @@ def show(name: Annotated[str, typer.Argument(help="preset or TOML file")], as_js
 
     rules = triggers.load(name)
     if as_json:
-        print_json(triggers.to_dict(rules))
+        print_json(triggers.to_dict(rules) | _released(rules))
     else:
-        terminal.print_rules(rules.title, triggers.describe(rules))
+        terminal.print_rules(f"{rules.title}: {_state(rules)}", triggers.describe(rules))
 
 
 @app.command()
@@ -61,6 +62,60 @@ def check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_jso
         print_json({"file": file.name, "valid": True, "rules": len(rules.rules)})
     else:
         typer.echo(f"{file.name}: {len(rules.rules)} rules, no mistake.")
+
+
+@app.command()
+def use(rules: Rules, as_json: AsJson = False) -> None:
+    """Put a rule set in force at this site: a copy of it. One with a mistake is refused, and the old one stays."""
+    from skindose import release
+
+    _tell(release.use(rules), as_json)
+
+
+@app.command()
+def sign(
+    by: Annotated[str, typer.Option(help="the physicist's name", show_default=False)],
+    rules: Annotated[str | None, typer.Argument(metavar="[RULES]", help="default the one in force")] = None,
+    role: Annotated[str, typer.Option(help="what makes the person responsible")] = "medical physicist",
+    as_json: AsJson = False,
+) -> None:
+    """Record in the registry that a named physicist released a rule set; a changed one is unsigned again."""
+    from skindose import release, triggers
+    from skindose.registry import open_registry
+
+    chosen = triggers.load(rules) if rules else _in_force()
+    with open_registry() as registry:
+        from skindose.registry import signing
+
+        signing.sign(registry, chosen, by, role)
+        release.seal(registry.place.folder, registry.key, signing.signatures())
+    _tell(chosen, as_json)
+
+
+def _tell(rules: RuleSet, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": rules.id, **_released(rules)})
+    else:
+        typer.echo(f"{rules.id}, {len(rules.rules)} rules: {_state(rules)}.")
+
+
+def _released(rules: RuleSet) -> dict[str, str | bool | None]:
+    """Digest, whether in force, and who signed, for programs."""
+    from skindose import release
+
+    found = release.signature(rules.digest)
+    return {
+        "digest": rules.digest,
+        "in_force": rules.digest == _in_force().digest,
+        "signed_by": found.signed_by if found else None,
+        "signed_on": found.signed_on if found else None,
+    }
+
+
+def _state(rules: RuleSet) -> str:
+    said = _released(rules)
+    signed = f"signed by {said['signed_by']} on {said['signed_on']}" if said["signed_by"] else "not yet signed"
+    return f"{'in force' if said['in_force'] else 'not in force'}, {signed}"
 
 
 @app.command("test")
@@ -100,10 +155,10 @@ def try_out(
 
 
 def _in_force() -> RuleSet:
-    from skindose import triggers
+    from skindose import release
     from skindose.config import Settings
 
-    return triggers.load(Settings().triggers)
+    return release.rules(Settings())
 
 
 def _day(text: str | None) -> str:

@@ -233,16 +233,16 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def print_rule_sets(sets: Iterable[Any]) -> None:
-    """One line per rule set."""
+def print_rule_sets(sets: Iterable[tuple[Any, str]]) -> None:
+    """One line per rule set, with who signed it."""
     from rich.table import Table
 
     table = Table(title="Rule sets (show one with `skindose triggers show NAME`)", title_justify="left")
-    for column in ("name", "rules", "provenance", "title"):
+    for column in ("name", "rules", "provenance", "title", "state"):
         table.add_column(column)
-    for rules in sets:
+    for rules, state in sets:
         provenance = ", ".join(sorted({rule.provenance for rule in rules.rules}))
-        table.add_row(rules.id, str(len(rules.rules)), provenance, rules.title)
+        table.add_row(rules.id, str(len(rules.rules)), provenance, rules.title, printable(state))
     console().print(table)
 
 
