@@ -6,6 +6,7 @@ him off, to try again, or to tell the administrator. No password stands in any t
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import smtplib
@@ -276,24 +277,33 @@ def _start_tls(connection: smtplib.SMTP, context: ssl.SSLContext) -> None:
 
 
 def _log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
-    """What the server answers to a log-in is not repeated: it may hold what was sent."""
-    try:
-        connection.login(user, password)
-    except smtplib.SMTPServerDisconnected:
-        raise
-    except UnicodeEncodeError:  # its text holds the password
-        reason, code = "the mail password or user has letters beyond ASCII", None
-    except smtplib.SMTPNotSupportedError:
-        reason, code = "the server takes no log-in", None
-    except smtplib.SMTPResponseException as error:
-        reason, code = "the server did not accept user and password", error.smtp_code
-    except smtplib.SMTPException:
-        reason, code = "the server and this program have no way to log in in common", None
+    """One try, in UTF-8, by PLAIN or LOGIN: more tries of a wrong password would lock the account.
+
+    What the server answers is not repeated: it may hold what was sent.
+    """
+    offered = connection.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:  # [RFC 4616]
+        code, _ = connection.docmd("AUTH", f"PLAIN {_base64(f'{_NUL}{user}{_NUL}{password}')}")
+    elif "LOGIN" in offered:
+        code, _ = connection.docmd("AUTH", "LOGIN")
+        for answer in (user, password):
+            code = connection.docmd(_base64(answer))[0] if code == 334 else code
     else:
-        return
-    raise _DeliveryError(
-        Outcome(State.LATER, code, reason, "Check user and password of the mail server."), all_of_them=True
-    )
+        reason = "the server takes no log-in, or none by PLAIN or LOGIN"
+        raise _DeliveryError(Outcome(State.LATER, None, reason, "Ask who runs it."), all_of_them=True)
+    if code == 421:
+        raise smtplib.SMTPServerDisconnected
+    if code != 235:
+        reason = "the server did not accept user and password"
+        remedy = "Check user and password of the mail server."
+        raise _DeliveryError(Outcome(State.LATER, code, reason, remedy), all_of_them=True)
+
+
+_NUL = "\0"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _timed_out(error: Exception) -> bool:
