@@ -21,6 +21,7 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from skindose.config import is_mail_address
 from skindose.errors import OutputError
 from skindose.model import FloatArray, Phantom
 from skindose.report import ics
@@ -137,7 +138,7 @@ def html(alert: Alert, facts: Facts, said: tuple[Section, ...], picture_id: str)
         under=under_headline(alert, facts),
         colour=_COLOURS[alert.level],
         sections=said,
-        first=said[0].title,
+        important=[section.title for section in said[:2]],
         address=link(alert),
         picture=picture_id,
         disclaimer=DISCLAIMER,
@@ -207,19 +208,10 @@ def _check(alert: Alert, envelope: Envelope) -> None:
     if wrong:
         raise OutputError(f"the alert's {wrong[0]} is not of its form", "", _REMEDY)
     for name, address in (("sender", envelope.sender), ("recipient", envelope.recipient)):
-        if not is_address(address):
+        if not is_mail_address(address):
             raise OutputError(f"the {name} is no mail address", "", "Write it as name@host in the configuration.")
     if alert.base_address and not _is_web(alert.base_address):
         raise OutputError("the base address is no web address", "", "Write it like https://dose.example.org.")
-
-
-def is_address(given: str) -> bool:
-    """Whether it is one bare address in ASCII, such as anna@example.org."""
-    try:
-        parsed = Address(addr_spec=given)
-    except (ValueError, IndexError, AttributeError):  # what the parser of addresses raises, by version
-        return False
-    return bool(parsed.username and parsed.domain) and given.isascii() and given.isprintable() and " " not in given
 
 
 def _is_web(address: str) -> bool:

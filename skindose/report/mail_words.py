@@ -189,9 +189,12 @@ def procedure_day(facts: Mapping[str, Any]) -> date | None:
 def planned(facts: Mapping[str, Any]) -> tuple[Due, ...]:
     """The follow-up contacts of a result, dated; none without a fired trigger or where the day is not known."""
     day, peak = procedure_day(facts), facts["peak"]
-    fired = any(finding["fired"] is True and finding["kind"] == "trigger" for finding in facts["triggers"])
-    contacts = plan(mgy_to_gy(peak["skin_dose_mgy"]) if peak else None, fired)
+    contacts = plan(mgy_to_gy(peak["skin_dose_mgy"]) if peak else None, _fired(facts))
     return due(contacts, day) if day else ()
+
+
+def _fired(facts: Mapping[str, Any]) -> bool:
+    return any(finding["fired"] is True and finding["kind"] == "trigger" for finding in facts["triggers"])
 
 
 # --- Words
@@ -242,7 +245,7 @@ def sections(alert: Alert, facts: Facts) -> tuple[Section, ...]:
         Section(f"Result: {ESTIMATE}", tuple(_result(alert, facts))),
         Section("Why this alert", tuple(_why(alert, facts))),
         Section("Quality of the data", tuple(_quality(facts))),
-        Section("Follow-up", tuple(_followup(alert))),
+        Section("Follow-up", tuple(_followup(alert, facts))),
         Section("Who else is told", tuple(_told(alert))),
     )
     return tuple(section for section in found if section.rows)
@@ -331,7 +334,7 @@ def _own(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _finding(row: dict[str, Any]) -> str:
-    chance = "" if row["probability"] == NO_VALUE else f", probability {row['probability']}"
+    chance = "" if row["probability"] == NO_VALUE else f", exceeded with a probability of {row['probability']}"
     return f"{row['quantity']} {row['value']}, level {row['level']}{chance}"
 
 
@@ -355,7 +358,9 @@ def _quality(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "Changed by a user", f"{facts['user_changes']} changes of events or placement are in this result."
 
 
-def _followup(alert: Alert) -> Iterator[tuple[str, str]]:
+def _followup(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
+    if procedure_day(facts) is None and _fired(facts):
+        yield "", "The report does not state its day: plan the contacts from the day of the procedure."
     for contact in alert.contacts:
         first, last = long_day(contact.first), long_day(contact.last)
         yield plain(contact.name, 40), f"{first if first == last else f'{first} to {last}'}. {plain(contact.what)}"

@@ -7,9 +7,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from skindose import notify
 from skindose.errors import SettingsError
-from skindose.notify import RETRY_AFTER, MailServer, State, check, deliver, retry_after
+from skindose.notify import RETRY_AFTER, MailServer, State, check, deliver, retry_after, smtp
 from tests import mailserver
 from tests.mailserver import PASSWORD, USER, Keys, Received
 
@@ -150,7 +149,7 @@ def test_other_ways_to_log_in(offer, monkeypatch):
         values = {"host": "127.0.0.1", "port": port, "sender": "s@example.org", "security": "none", "timeout_s": 3}
         outcomes = deliver(make_mail(), [A], MailServer.load({**values, "user": USER, "password_env": "MAIL_WORD"}))
     assert_all_wait(outcomes, "did not accept" if offer == "LOGIN" else "takes no log-in")
-    assert said[1:4] == ([f"AUTH {offer}", *map(notify._base64, (USER, PASSWORD))] if offer == "LOGIN" else said[1:4])
+    assert said[1:4] == ([f"AUTH {offer}", *map(smtp._base64, (USER, PASSWORD))] if offer == "LOGIN" else said[1:4])
     assert PASSWORD not in repr(outcomes)
 
 
@@ -227,7 +226,7 @@ def silent_after_the_mail(line, connection):
     ],
 )
 def test_lost_once_the_mail_is_under_way_is_doubtful(dialogue, words, monkeypatch):
-    monkeypatch.setattr(notify, "_LAST_ANSWER", 1)
+    monkeypatch.setattr(smtp, "_LAST_ANSWER", 1)
     with mailserver.scripted(dialogue) as (port, said):
         outcomes = deliver(make_mail("x" * 500_000), [A, B], bare(port))
     for outcome in outcomes.values():
@@ -265,7 +264,7 @@ def test_lost_before_is_not_doubtful(dialogue):
 
 
 def test_a_trickle_comes_to_an_end(monkeypatch):
-    monkeypatch.setattr(notify, "_ANSWERS", 3)
+    monkeypatch.setattr(smtp, "_ANSWERS", 3)
 
     def trickles(line, connection):
         line.answer("220 here")
@@ -365,7 +364,7 @@ def test_a_password_put_where_its_variable_belongs_is_not_told(monkeypatch):
 
 
 def test_certificates_are_checked_always(keys, password_file):
-    context = notify._context(guarded(1, keys, password_file))
+    context = smtp._context(guarded(1, keys, password_file))
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 

@@ -1,176 +1,25 @@
-"""A mail -> SMTP: one transaction per recipient, and for each what became of it. The only place that knows smtplib.
+"""One connection to the mail server, one transaction per recipient. The only file that knows smtplib.
 
-A mail that cannot be delivered is never an exception: the outbox needs to know for every recipient whether to strike
-him off, to try again, or to tell the administrator. No password stands in any text that leaves here.
+No password stands in any text that leaves here, and of what a server answers only its codes: the rest may quote the
+mail or the log-in.
 """
 
 from __future__ import annotations
 
 import base64
-import ipaddress
-import os
 import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
-
-from skindose.config import plain_words
+from skindose.config import is_mail_address
 from skindose.errors import SettingsError
-
-# --- Settings
-
-
-class MailServer(BaseModel):
-    """A site's mail server, as a table of its configuration has it. The password itself never stands in it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] = Field(description="name or address of the server")
-    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = Field(
-        587, description="587 for starttls, 465 for tls, 25 for none"
-    )
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="how the connection is encrypted")
-    allow_plaintext: bool = Field(
-        False, strict=True, description="lets `none` leave this machine; never with a password"
-    )
-    sender: str = Field(description="address that alerts come from, and where bounces go")
-    user: str = Field("", description="name to log in with; empty: no log-in")
-    password_env: str = Field("", description="environment variable that holds the password")
-    password_file: Path | None = Field(None, description="file that holds the password, in its first line")
-    ca_file: Path | None = Field(None, description="certificates (PEM) to trust; default the system's")
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(60.0, description="longest wait for one answer")
-    client_name: str = Field("", pattern=r"^[A-Za-z0-9.:\[\]-]*$", description="how this machine presents itself")
-
-    @classmethod
-    def load(cls, values: Mapping[str, Any], where: str = "") -> MailServer:
-        """From a table of a configuration file, which `where` names.
-
-        raises   SettingsError: the key, what is wrong with it, what to write instead
-        """
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            remedy = f"Known: {', '.join(cls.model_fields)}."
-            if key == "password":
-                remedy = "Put it into a file or an environment variable: password_file or password_env."
-            raise SettingsError(f"{key}: {plain_words(first)}" if key else plain_words(first), where, remedy) from None
-
-    @model_validator(mode="after")
-    def _safe(self) -> MailServer:
-        if not _is_address(self.sender):
-            raise PydanticCustomError("sender", "sender is no mail address like alerts@example.org")
-        if bool(self.user) != (bool(self.password_env) != (self.password_file is not None)):
-            raise PydanticCustomError("user", "user goes with one of password_env and password_file, and they with it")
-        if self.security == "none" and not is_loopback(self.host):
-            if self.user:
-                raise PydanticCustomError("plain", "a password is never sent without encryption: starttls or tls")
-            if not self.allow_plaintext:
-                raise PydanticCustomError(
-                    "plain", "security = none leaves this machine unencrypted: starttls, tls, or allow_plaintext = true"
-                )
-        return self
-
-    def password(self) -> str:
-        """The password, "" without a log-in.
-
-        raises   SettingsError naming the key; not the variable or the file, where somebody may have put the password
-        """
-        if not self.user:
-            return ""
-        if self.password_file is None:
-            found, where = os.environ.get(self.password_env, ""), "password_env"
-        else:
-            where = "password_file"
-            try:
-                found = self.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-            except (OSError, UnicodeDecodeError):
-                raise SettingsError(
-                    "the mail password cannot be read", where, "Check the file that it names."
-                ) from None
-        if not found:
-            raise SettingsError("there is no mail password", where, "Set what it names.")
-        return found
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a connection to this host stays on this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _is_address(given: str) -> bool:
-    """One bare address in ASCII."""
-    try:
-        parsed = Address(addr_spec=given)
-    except (ValueError, IndexError, AttributeError):  # what the parser of addresses raises, by version
-        return False
-    return bool(parsed.username and parsed.domain) and given.isascii() and given.isprintable() and " " not in given
-
-
-# --- What became of it
-
-
-class State(StrEnum):
-    """What the outbox does next with a recipient."""
-
-    SENT = "sent"  # the server took responsibility: strike him off
-    REFUSED = "refused"  # this mail to this recipient will never pass: tell the administrator
-    LATER = "later"  # try again by `retry_after`
-
-
-class Outcome(NamedTuple):
-    """What became of one recipient.
-
-    code       the server's answer, None where there was none
-    reason     in words, for the log and the digest; no password, nothing of the mail
-    remedy     what an administrator can do; "" where waiting is all
-    doubtful   the mail may have arrived: the answer to its end was lost. The next try has the same Message-ID
-    """
-
-    state: State
-    code: int | None = None
-    reason: str = ""
-    remedy: str = ""
-    doubtful: bool = False
-
-
-# Waiting before the next try, by the number of tries that failed: greylisting is over in minutes, a server is mended
-# in hours, a weekend takes days. 14 tries over 6 days.
-RETRY_AFTER: tuple[timedelta, ...] = (
-    *(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30)),
-    *(timedelta(hours=hours) for hours in (1, 2, 4, 8)),
-    *(timedelta(days=1) for _ in range(5)),
-)
-
-
-def retry_after(failed: int) -> timedelta | None:
-    """How long to wait after this many failed tries (1, 2, ...); None: give up and tell the administrator.
-
-    >>> str(retry_after(1)), str(retry_after(6)), retry_after(len(RETRY_AFTER) + 1)
-    ('0:01:00', '2:00:00', None)
-    """
-    if failed < 1:
-        raise ValueError("no try has failed")
-    return RETRY_AFTER[failed - 1] if failed <= len(RETRY_AFTER) else None
-
-
-# --- Delivery
+from skindose.notify.outcome import Outcome, State
+from skindose.notify.server import MailServer
 
 
 class _DeliveryError(Exception):
@@ -190,7 +39,7 @@ def deliver(message: EmailMessage, recipients: Sequence[str], server: MailServer
     connection: smtplib.SMTP | None = None
     for recipient in dict.fromkeys(recipients):
         try:
-            if not _is_address(recipient):
+            if not is_mail_address(recipient):
                 raise _DeliveryError(Outcome(State.REFUSED, None, "no mail address", "Mend the address of this role."))
             connection = connection or _open(server)
             with _in_time(connection, server.timeout_s):
