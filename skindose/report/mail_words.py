@@ -7,11 +7,12 @@ procedure's description, the station, notes, names on calibration records), and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from skindose.changes import EXCLUDED
 from skindose.quantities import larger
 from skindose.report.budget import where
 from skindose.report.findings import trigger_row
@@ -148,24 +149,34 @@ _ALLOWED: dict[str, Any] = {
 def allowed(facts: Mapping[str, Any]) -> Facts:
     """Of result.json what a mail may say, texts on one line, without control signs and shortened.
 
-    Also says whether a physicist signed the rules (`rules_signed`), not who, and how many changes the user made.
+    A user's note stands within the program's own reason where an event is excluded: it is taken out there. Also says
+    whether a physicist signed the rules (`rules_signed`), not who, and how many changes the user made.
     """
-    picked: Facts = _picked(facts, _ALLOWED)
+    changes = facts.get("user_changes") or ()
+    noted = [f"{EXCLUDED}: {change['note']}" for change in changes if change.get("note")]
+
+    def said(text: str) -> str:
+        for one in sorted(noted, key=len, reverse=True):  # of two notes, one may begin like the other
+            text = text.replace(one, EXCLUDED)
+        return plain(text)
+
+    picked: Facts = _picked(facts, _ALLOWED, said)
     picked["rules_signed"] = bool((facts.get("trigger_set") or {}).get("signed_by"))
-    picked["user_changes"] = len(facts.get("user_changes") or ())
+    picked["user_changes"] = len(changes)
     return picked
 
 
-def _picked(value: Any, pattern: Any) -> Any:
+def _picked(value: Any, pattern: Any, said: Callable[[str], str]) -> Any:
+    """What `pattern` lets through, every text as `said` has it."""
     if isinstance(pattern, dict):
-        return None if value is None else {key: _picked(value.get(key), inner) for key, inner in pattern.items()}
+        return None if value is None else {key: _picked(value.get(key), inner, said) for key, inner in pattern.items()}
     if isinstance(pattern, list):
-        return [_picked(item, pattern[0]) for item in value or ()]
+        return [_picked(item, pattern[0], said) for item in value or ()]
     if isinstance(value, Mapping):
-        return {plain(str(key)): _picked(inner, None) for key, inner in value.items()}
+        return {said(str(key)): _picked(inner, None, said) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_picked(item, None) for item in value]
-    return plain(value) if isinstance(value, str) else value
+        return [_picked(item, None, said) for item in value]
+    return said(value) if isinstance(value, str) else value
 
 
 def plain(text: str, longest: int = _LONGEST_TEXT) -> str:

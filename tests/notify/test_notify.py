@@ -1,17 +1,25 @@
 """Delivery against real servers on loopback: taken, refused, put off, stalled, dropped, impostors."""
 
+import email
 import ssl
 import time
+import tomllib
 from datetime import timedelta
 from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
 
 import pytest
 
 from skindose.errors import SettingsError
 from skindose.notify import RETRY_AFTER, MailServer, State, check, deliver, retry_after, smtp
+from skindose.report.mail import compose, picture
 from tests import mailserver
 from tests.mailserver import PASSWORD, USER, Keys, Received
+from tests.report.factory import make_result
+from tests.report.test_mail import ENVELOPE, make_alert, make_facts
 
+ROOT = Path(__file__).resolve().parents[2]
 A, B, C = "a@example.org", "b@example.org", "c@example.org"
 PATIENCE_S = 0.4
 
@@ -61,6 +69,23 @@ def test_is_taken_over_starttls_with_log_in(keys, password_file):
     assert handler.logins == [True]  # one connection for both
     assert b"\r\n.a line that begins with a dot" in handler.mails[0][2].replace(b"\r\n..", b"\r\n.")
     assert b"\n" not in handler.mails[0][2].replace(b"\r\n", b"")
+
+
+def test_an_alert_arrives_as_it_was_composed(keys, password_file):
+    facts, result = make_facts(), make_result()
+    png = picture(facts, result.phantom, result.dosemap.dose_mgy)
+    sent = compose(make_alert(facts, room="Herzkatheter \u00e4"), facts, ENVELOPE, png)
+    handler = Received()
+    with mailserver.starttls(handler, keys) as port:
+        deliver(sent, [ENVELOPE.recipient], guarded(port, keys, password_file))
+    ((_, to, content),) = handler.mails
+    assert to == (ENVELOPE.recipient,)
+    assert content == sent.as_bytes()
+    got = email.message_from_bytes(content, policy=default)
+    assert got["Message-ID"] == ENVELOPE.message_id
+    assert "Herzkatheter \u00e4" in got.get_body(("plain",)).get_content()
+    assert [part.get_content() for part in got.walk() if part.get_content_type() == "image/png"] == [png]
+    assert not got.defects
 
 
 def test_the_password_may_stand_in_the_environment(keys, monkeypatch):
@@ -386,3 +411,10 @@ def test_tries_go_on_for_days_and_come_to_an_end():
     assert retry_after(len(RETRY_AFTER) + 1) is None
     with pytest.raises(ValueError, match="no try"):
         retry_after(0)
+
+
+def test_the_example_of_the_docs_is_a_mail_server():
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    example = tomllib.loads(page.split("```toml")[1].split("```")[0])
+    assert MailServer.load(example).host == "mail.example.org"
+    assert f"{len(RETRY_AFTER) + 1} tries in 6 days" in page

@@ -317,6 +317,19 @@ def test_no_identifier_of_a_real_report_is_in_its_mail(rdsr_folder):
     assert not [text for text in known if text in said]
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize("exclude", ["1-=Mrs Muster moved", "1=Mrs Muster;2-=Mrs Muster moved"])
+def test_a_users_note_is_not_in_the_reasons(rdsr_folder, exclude):
+    from skindose import Settings, compute, rdsr
+
+    settings = Settings(phantom="oval", exclude=exclude)
+    facts = summary(compute(rdsr.read(rdsr_folder / "ge_oec_esp_c_arm.dcm"), settings))
+    assert "Muster" in facts["no_map_reason"]
+    said = everything(parsed(facts, rule="", quantity=""))
+    assert "excluded by the user (" in said
+    assert "Muster" not in said
+
+
 PERSONAL = {"PN", "UI", "TM", "DT"}
 PERSONAL_KEYWORDS = {
     "PatientID", "AccessionNumber", "StudyID", "StationName", "InstitutionName", "StudyDescription",
