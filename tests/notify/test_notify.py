@@ -1,6 +1,7 @@
 """Delivery against real servers on loopback: taken, refused, put off, stalled, dropped, impostors."""
 
 import email
+import random
 import ssl
 import time
 import tomllib
@@ -302,6 +303,26 @@ def test_a_trickle_comes_to_an_end(monkeypatch):
         began = time.monotonic()
         assert deliver(make_mail(), [A], bare(port))[A].state is State.LATER
     assert time.monotonic() - began < 20 * PATIENCE_S
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_answer_has_an_outcome(seed):
+    """Random codes, lines and bytes in place of answers: an outcome for everybody, and no exception."""
+    chance = random.Random(seed)
+
+    def any_answer():
+        code = chance.choice(["220", "250", "250", "250", "354", "421", "450", "550", "999", "2x0", ""])
+        return code + chance.choice([" ok", "-more", " 5.1.1 no", "", " \u00e9\x00", " " + "x" * 600])
+
+    def dialogue(line, connection):
+        line.answer(chance.choice(["220 here", any_answer()]))
+        while line.hear():
+            line.answer(any_answer())
+
+    with mailserver.scripted(dialogue) as (port, _):
+        outcomes = deliver(make_mail(), [A, B], bare(port, 0.2))
+    assert outcomes.keys() == {A, B}
+    assert all(isinstance(outcome.state, State) for outcome in outcomes.values())
 
 
 def test_sender_refused_is_our_fault():

@@ -168,6 +168,17 @@ def test_earlier_procedures(facts, earlier, words):
     assert words in " ".join(body(parsed(facts, earlier=earlier), "plain").split())
 
 
+def test_a_rule_that_the_result_no_longer_has_is_named(facts):
+    assert "old.rule" in body(parsed(facts, rule="old.rule"), "plain")
+
+
+def test_the_alerts_own_rule_stands_first_and_once(facts):
+    said = body(parsed(facts), "plain")
+    own = f"{facts['triggers'][0]['rule']}: peak skin dose"
+    assert said.count(own) == 1
+    assert said.index(own) < said.index("Rule set:")
+
+
 def test_escalation_says_who_did_not_acknowledge(facts):
     assert "The operator did not acknowledge" in body(parsed(facts, escalated_from="operator"), "plain")
 
@@ -182,6 +193,7 @@ def test_without_a_map_it_says_so():
     said = " ".join(body(parsed(facts, rule="", quantity=""), "plain").split())
     assert "Peak skin dose: not known" in said
     assert f"No map: {facts['no_map_reason']}" in said
+    assert "totals below" not in said
     assert picture(facts, None, None) is None
 
 
