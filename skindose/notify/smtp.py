@@ -228,11 +228,11 @@ def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: by
         _expect(connection.data(content), 250)
         _wait(connection, 1 / _LAST_ANSWER)
     except _DeliveryError as failed:
-        _reset(connection, failed.outcome)
+        _reset(connection)
         raise
     except smtplib.SMTPDataError as error:  # DATA itself was refused: nothing of the mail was sent
         outcome = _judge(error.smtp_code, error.smtp_error, about_sender=False)
-        _reset(connection, outcome)
+        _reset(connection)
         raise _DeliveryError(outcome) from None
     except (OSError, smtplib.SMTPException, ValueError) as error:
         _close(connection)
@@ -254,10 +254,10 @@ def _expect(answer: tuple[int, bytes], *good: int, about_sender: bool = False) -
         raise _DeliveryError(_judge(code, text, about_sender))
 
 
-def _reset(connection: smtplib.SMTP, outcome: Outcome) -> None:
-    """Ready for the next recipient; a server that closes (421) is left."""
+def _reset(connection: smtplib.SMTP) -> None:
+    """Ready for the next recipient; a server that is not, or has hung up (421), is left."""
     try:
-        if outcome.code in (-1, 421) or connection.rset()[0] != 250:
+        if connection.rset()[0] != 250:
             _close(connection)
     except (OSError, smtplib.SMTPException):
         _close(connection)
