@@ -220,14 +220,14 @@ def _close(connection: smtplib.SMTP | None) -> None:
 def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:
     """MAIL, RCPT, DATA; _DeliveryError with what the server or the network did, and the connection ready or closed."""
     sending = False
+    _wait(connection, 1)
     try:
         _expect(connection.mail(sender), 250, about_sender=True)
         _expect(connection.rcpt(recipient), 250, 251)
         sending = True
         _wait(connection, _LAST_ANSWER)
         _expect(connection.data(content), 250)
-        _wait(connection, 1 / _LAST_ANSWER)
-    except _DeliveryError as failed:
+    except _DeliveryError:
         _reset(connection)
         raise
     except smtplib.SMTPDataError as error:  # DATA itself was refused: nothing of the mail was sent
@@ -243,9 +243,9 @@ def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: by
 
 
 def _wait(connection: smtplib.SMTP, times: float) -> None:
-    """Wait that many times as long for what comes."""
+    """From now on wait that many times the usual for an answer."""
     if connection.sock is not None:
-        connection.sock.settimeout(times * (connection.sock.gettimeout() or 0))
+        connection.sock.settimeout(times * connection.timeout)
 
 
 def _expect(answer: tuple[int, bytes], *good: int, about_sender: bool = False) -> None:

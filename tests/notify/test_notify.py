@@ -261,6 +261,30 @@ def test_lost_once_the_mail_is_under_way_is_doubtful(dialogue, words, monkeypatc
     assert sum(line.startswith("mail") for line in said) == 2  # the second recipient had his own try
 
 
+def test_patience_with_a_mails_end_does_not_grow():
+    """Five mails refused at their end, then silence: one usual patience, not 5 ** 5 of it."""
+    heard = []
+
+    def refuses_then_stalls(line, connection):
+        line.answer("220 here")
+        line.hear("250 hello")
+        for _ in range(5):
+            for answer in ("250 sender ok", "250 recipient ok", "354 go on"):
+                line.hear(answer)
+            line.mail()
+            line.answer("554 5.6.0 no")
+            line.hear("250 reset")
+        heard.append(time.monotonic())
+        line.hear()
+        line.hear()
+        heard.append(time.monotonic())
+
+    with mailserver.scripted(refuses_then_stalls) as (port, _):
+        outcomes = deliver(make_mail(), [f"{letter}@example.org" for letter in "abcdef"], bare(port))
+    assert [outcome.state for outcome in outcomes.values()] == [State.REFUSED] * 5 + [State.LATER]
+    assert heard[1] - heard[0] < 20 * PATIENCE_S
+
+
 def hangs_up_at_the_recipient(line, connection):
     line.answer("220 here")
     line.hear("250 hello")
