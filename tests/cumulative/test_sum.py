@@ -22,7 +22,7 @@ from skindose.uncertainty import sample
 from tests.close import close
 
 OVAL = Settings(phantom="oval")
-DEMO = demo_procedure()
+DEMO = replace(demo_procedure(), events=demo_procedure().events[:30])
 
 
 def case(written, settings=OVAL):
@@ -183,7 +183,7 @@ def test_an_event_of_two_reports_counts_once():
     one = add([part("whole", whole)])
     superset = add([part("less", less), part("whole", whole)])
     assert np.array_equal(superset.dose_mgy, one.dose_mgy)
-    assert superset.procedures[0].contained
+    assert [one.part.name for one in superset.procedures if one.contained] == ["less"]
     assert not superset.lacks
     assert superset.windows[-1].totals == one.windows[-1].totals
     overlap = add([part("less", less), part("other", other)])
