@@ -31,7 +31,7 @@ class Procedure:
     """A part in the sum.
 
     days_before   the newest; None without a date
-    result        on the common body; None where the part has no case
+    result        on the common body, without its hits; None where the part has no case
     repeated      events that another part counts
     totals        of the part, without those
     at_peak_mgy   what it gives to the place of the sum's peak
@@ -183,10 +183,19 @@ def _computed(parts: Sequence[Part], leading: Case, days: Mapping[str, int | Non
             continue
         if left_out:
             totals = without(one, left_out)
-        result = compute_case(_on(one.case, leading, left_out), sampled=False)
+        result = _slim(compute_case(_on(one.case, leading, left_out), sampled=False))
         differs = _differs(one.case.body, leading.body)
         found.append(Procedure(one, days[one.name], totals, result, len(left_out), differs=differs))
     return tuple(found)
+
+
+def _slim(result: Result) -> Result:
+    """The result without what it keeps of every hit, so that memory does not grow with the number of procedures."""
+    dosemap = result.dosemap
+    if dosemap is not None:
+        start = np.zeros_like(dosemap.beam_start)
+        dosemap = replace(dosemap, beam_start=start, cell=dosemap.cell[:0], hit_dose_mgy=dosemap.hit_dose_mgy[:0])
+    return replace(result, hits=None, factors=None, dosemap=dosemap)
 
 
 def _on(case: Case, leading: Case, left_out: Sequence[int]) -> Case:

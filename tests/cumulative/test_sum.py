@@ -22,7 +22,7 @@ from skindose.uncertainty import sample
 from tests.close import close
 
 OVAL = Settings(phantom="oval")
-DEMO = replace(demo_procedure(), events=demo_procedure().events[:30])
+DEMO = replace(demo_procedure(), events=demo_procedure().events[:18])
 
 
 def case(written, settings=OVAL):
@@ -38,10 +38,10 @@ def demo(events, seed, date="20260101", **changes):
 
 
 def shot(primary, kerma_mgy, seed, date="20260101", **header):
-    """A procedure of one event."""
+    """A procedure of one event; without kerma it can have no map."""
     event = WrittenEvent(
         air_kerma_rp_mgy=kerma_mgy,
-        kap_gycm2=kerma_mgy / 10,
+        kap_gycm2=kerma_mgy and kerma_mgy / 10,
         kvp_kv=80.0,
         positioner_primary_angle_deg=primary,
         distance_source_to_isocenter_mm=750.0,
@@ -81,7 +81,15 @@ def test_with_the_same_placement_the_sum_is_that_of_one_run_in_every_cell(three)
     given = Settings(phantom="oval", placement="table")
     parts = [part(f"p{k}", demo(DEMO.events[k::3], f"s{k}"), given) for k in range(3)]
     whole = compute_case(case(demo(DEMO.events, "whole"), given), sampled=False)
-    close(add(parts).dose_mgy, whole.dosemap.dose_mgy, rtol=1e-9, atol=1e-9, because="the same hits in another order")
+    found = add(parts)
+    close(
+        found.dose_mgy,
+        whole.dosemap.dose_mgy,
+        rtol=1e-3,
+        atol=1e-9,
+        because="what the factors look up over all beams cast together: 9e-4 in cells of little dose",
+    )
+    close(found.peak.skin_dose_mgy, whole.dosemap.peak.skin_dose_mgy, rtol=1e-6, because="6e-10 at the peak")
 
 
 def test_on_separate_fields_the_peak_stays_the_largest_single_one():
