@@ -15,9 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from skindose import __version__, rdsr
+from skindose import __version__, calibration, phantom, rdsr, triggers
 from skindose.config import Settings
 from skindose.errors import InputError, SkindoseError
+from skindose.model import Patient
 from skindose.pipeline import compute
 from skindose.pool import Pool
 from skindose.registry import Computed, Incoming, Registry, computed
@@ -71,7 +72,14 @@ class Task:
 
 
 def task(settings: Settings, site: Site) -> Task:
-    """How files are worked on, with digests of the site's profiles, records and rules as they are now."""
+    """How files are worked on, with digests of the site's profiles, records and rules as they are now.
+
+    raises   SettingsError for what would make every file fail: an unknown phantom, a mistake in a profile or record
+    """
+    phantom.make(settings, Patient())
+    triggers.load(settings.triggers)
+    if settings.calibration_folder is not None:
+        calibration.load_folder(settings.calibration_folder)
     named = [settings.profile, settings.triggers, settings.phantom]
     folders = [settings.profile_folder, settings.calibration_folder]
     paths = [Path(name) for name in named if name and Path(name).is_file()]
@@ -100,11 +108,15 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool) -> It
     raises   RegistryError when the registry cannot be written: what was stored stays, the rest is done next time
     """
     waiting = iter(files)
-    pending: set[int] = set()
+    failed: set[str] = set()
     while chunk := list(islice(waiting, _CHUNK)):
-        yield from _take_chunk(registry, chunk, how, pool, pending)
-    for procedure in sorted(pending | _without_result()):
-        yield _join(registry, procedure, how, pool, "reports of one study joined")
+        for taken in _take_chunk(registry, chunk, how, pool):
+            if taken.what == "failed":
+                failed.add(taken.case_number)
+            yield taken
+    for procedure, case_number in _without_result().items():
+        if case_number not in failed:
+            yield _join(registry, procedure, how, pool, "reports of one study joined")
 
 
 def recompute(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
@@ -119,7 +131,7 @@ def recompute(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
         yield _join(registry, procedure, how, pool, "computed with another configuration")
 
 
-def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool, pending: set[int]) -> Iterator[Taken]:
+def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool) -> Iterator[Taken]:
     from skindose.registry import claims, reading
 
     read: dict[str, tuple[Path, bytes]] = {}
@@ -135,13 +147,14 @@ def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool
     yield from (Taken("known", digest) for digest in known)
     wanted = [digest for digest in read if digest not in known]
     mine = claims.claim(registry, wanted) if wanted else set()
-    yield from (Taken("elsewhere", digest) for digest in wanted if digest not in mine)
-    jobs = {digest: (read[digest][1], how) for digest in wanted if digest in mine}
+    done = reading.known(mine)  # by another program, between looking and claiming
+    others = [digest for digest in wanted if digest not in mine or digest in done]
+    yield from (Taken("elsewhere", digest) for digest in others)
+    jobs = {digest: (read[digest][1], how) for digest in wanted if digest not in others}
     try:
         for digest, work in pool.run(_work, jobs):
-            yield _keep(
-                registry, digest, read[digest][0], work if isinstance(work, _Work) else _Work(error=work), pending
-            )
+            made = work if isinstance(work, _Work) else _Work(error=work)
+            yield _keep(registry, digest, read[digest][0], made)
     finally:
         if mine:
             claims.release(registry, mine)
@@ -162,7 +175,7 @@ def _read(path: Path) -> bytes | InputError | None:
     return data if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) else None
 
 
-def _keep(registry: Registry, digest: str, path: Path, work: _Work, pending: set[int]) -> Taken:
+def _keep(registry: Registry, digest: str, path: Path, work: _Work) -> Taken:
     """Store what a worker made of a file."""
     from skindose.registry import store
 
@@ -173,9 +186,9 @@ def _keep(registry: Registry, digest: str, path: Path, work: _Work, pending: set
     if work.error is not None:
         store.quarantine(registry, digest, str(path), work.error.what, work.error.remedy)
         return Taken("failed", digest, received.case_number, work.seconds, work.error.what, received.notes)
-    if not received.alone:
-        pending.add(received.procedure)
-    return Taken("stored", digest, received.case_number, work.seconds, notes=received.notes)
+    return Taken(
+        "stored" if received.new else "known", digest, received.case_number, work.seconds, notes=received.notes
+    )
 
 
 def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, seconds: float = 0.0) -> Taken:
@@ -185,11 +198,14 @@ def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, 
     return Taken("quarantined", key, seconds=seconds, reason=error.what)
 
 
-def _without_result() -> set[int]:
-    """Procedures whose current result is not of the reports that count: a former run was killed before joining."""
+def _without_result() -> dict[int, str]:
+    """Procedures whose current result is not of the reports that count, with their case numbers.
+
+    Of this run, because another report came in, or of a former one that was killed before joining.
+    """
     from skindose.registry import reading
 
-    return set(reading.outdated(None))
+    return {procedure: reading.case_number(procedure) for procedure in sorted(reading.outdated(None))}
 
 
 def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -> Taken:

@@ -107,16 +107,15 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 @contextmanager
 def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple[Registry, Task, Pool, _Told]]:
     """An open registry, how to work, who works, and who tells."""
-    from skindose import intake, site, triggers
+    from skindose import intake, site
     from skindose.config import Settings
     from skindose.pool import Pool
     from skindose.registry import home, open_registry
 
-    settings = Settings.load(config, {})
-    triggers.load(settings.triggers)  # a wrong rule file is a mistake of the call, told once
-    decided = site.load(home.place().folder)
+    settings, decided = Settings.load(config, {}), site.load(home.place().folder)
+    how = intake.task(settings, decided)
     with open_registry(plain=decided.plain_identifiers) as registry, Pool(jobs) as pool, _log(log) as file:
-        yield registry, intake.task(settings, decided), pool, _Told(file)
+        yield registry, how, pool, _Told(file)
 
 
 @contextmanager

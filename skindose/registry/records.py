@@ -75,14 +75,12 @@ class Received(NamedTuple):
     """What became of a report.
 
     new      False: these bytes were there already, nothing was written
-    alone    it is the procedure's only report that counts, and the result given with it is the current one
     notes    what somebody should look at, in words
     """
 
     procedure: int
     case_number: str
     new: bool
-    alone: bool
     notes: tuple[str, ...] = ()
 
 

@@ -51,11 +51,10 @@ def receive(
         else:
             notes, new = (), False
         procedure = known.procedure
-        alone = result is not None and set(result.inputs) == set(_counting(procedure))
-        if result is not None and alone:
+        if result is not None and set(result.inputs) == set(_counting(procedure)):
             _put(entry, procedure, result, hook)
         entry.details |= {"procedure": procedure.case_number}
-    return Received(procedure.pk, procedure.case_number, new, alone, notes)
+    return Received(procedure.pk, procedure.case_number, new, notes)
 
 
 def put(registry: Registry, procedure: int, result: Computed, hook: Hook | None = None) -> int | None:

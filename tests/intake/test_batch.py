@@ -100,8 +100,8 @@ def test_reports_of_one_study_are_joined(sqlite_home, feed, config):
     feed.put("2.dcm", made.report(events=(2, 3), instance="2"))
     assert batch(feed.folder, "--config", config) == {"joined": 1, "known": 1, "stored": 1, "unsettled": 0}
     (row,) = listed()
-    assert (row.reports, row.version, row.air_kerma_mgy) == (2, 2, pytest.approx(6000.0, rel=1e-6)), (
-        "larger of three events' sum and the totals of two overlapping reports, 3000 mGy each"
+    assert (row.reports, row.version, row.air_kerma_mgy) == (2, 2, pytest.approx(4500.0, rel=1e-6)), (
+        "three events of 1500 mGy; six digits in result.json"
     )
     assert batch(feed.folder, "--config", config) == {"known": 2, "unsettled": 0}
 
@@ -161,12 +161,12 @@ def test_a_program_error_in_one_file_is_told_and_its_report_kept(sqlite_home, fe
     assert listed()[0].version == 1
 
 
-@pytest.mark.parametrize("wrong", [['phantom = "no"\n'], ["nonsense = 1\n"]])
+@pytest.mark.parametrize("wrong", ['phantom = "no"', 'triggers = "no"', "nonsense = 1"])
 def test_a_wrong_configuration_is_told_before_anything_is_done(sqlite_home, feed, config, wrong):
     from skindose.errors import SettingsError
 
     feed.put("a.dcm", made.report("a"))
-    config.write_text(wrong[0])
+    config.write_text(wrong)
     with pytest.raises(SettingsError):
         batch(feed.folder, "--config", config, code=2)
 
