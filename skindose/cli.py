@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import calibrate, desk, presets
+from skindose import calibrate, desk, presets, registrar, unattended
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 from skindose.printing import AsJson, print_json
 
@@ -32,7 +32,9 @@ app = typer.Typer(
 )
 app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(registrar.app, name="registry")
 desk.add_to(app)
+unattended.add_to(app)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]

@@ -62,3 +62,7 @@ class SettingsError(SkindoseError):
     """An option, configuration, profile or rule file that is wrong."""
 
     exit_code = ExitCode.USAGE
+
+
+class RegistryError(SkindoseError):
+    """The registry cannot be used: locked, full, no access, of a newer program, another site's key."""

@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from skindose.rdsr.content import one_line
+from skindose.rdsr.content import Content, one_line
 from skindose.rdsr.header import iso_date
 from skindose.rdsr.read import file_bytes, opened
+from skindose.rdsr.walk import DataSet
 
 _NAME, _NUMBER, _ISSUER, _BORN = 0x00100010, 0x00100020, 0x00100021, 0x00100030
 _LONGEST = 200  # letters; DICOM allows 64 in each group of a name
@@ -40,12 +41,16 @@ def identity(path: Path | str) -> Identity:
     """
     path = Path(path)
     data = file_bytes(path)
-    root, content = opened(data, path.name)
+    return identity_of(*opened(data, path.name), hashlib.sha256(data).hexdigest())
+
+
+def identity_of(root: DataSet, content: Content, sha256: str) -> Identity:
+    """The patient that an opened report names; `sha256` is the file's."""
     name, number, issuer, born = (
         one_line(content.text(root, tag))[:_LONGEST] for tag in (_NAME, _NUMBER, _ISSUER, _BORN)
     )
     names = tuple(filter(None, map(_as_written, name.split("=")[:3])))
-    return Identity(names, number, issuer, iso_date(born), hashlib.sha256(data).hexdigest())
+    return Identity(names, number, issuer, iso_date(born), sha256)
 
 
 def _as_written(group: str) -> str:

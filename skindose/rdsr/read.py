@@ -81,7 +81,9 @@ def read_bytes(data: bytes, name: str) -> Procedure:
     """
     name = "".join(sign if sign.isprintable() else "?" for sign in name)  # else no terminal or page could show it
     root, content = opened(data, name)
-    return _procedure(root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018)))
+    return procedure_of(
+        root, content, InputFile(name, hashlib.sha256(data).hexdigest(), content.text(root, 0x00080018))
+    )
 
 
 def opened(data: bytes, name: str) -> tuple[DataSet, Content]:
@@ -147,7 +149,11 @@ def _inflated(data: bytes, name: str) -> bytes:
     return inflated
 
 
-def _procedure(root: DataSet, content: Content, source: InputFile) -> Procedure:
+def procedure_of(root: DataSet, content: Content, source: InputFile) -> Procedure:
+    """What an opened report says.
+
+    raises   InputError for what is no dose report, or one without dose
+    """
     sop_class, modality = content.text(root, 0x00080016), content.text(root, 0x00080060)
     _refuse(kinds.other_class(sop_class, modality, 0x00280010 in root), source.name)
     if CONTENT not in root:

@@ -1,0 +1,62 @@
+"""The registry: what the program found, for good. A database by Django, used from the command line.
+
+    with open_registry() as registry:
+        store.receive(registry, incoming, computed)
+
+`store` writes, `reading` reads, `check` verifies; they can be imported once a registry is open. Django is loaded by
+`open_registry`, not before.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from skindose.errors import SettingsError
+from skindose.registry import home
+from skindose.registry.records import Computed, Fault, Incoming, Kept, Received, Registry, Row, computed
+
+__all__ = [
+    "Computed", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "open_registry",
+]  # fmt: skip
+
+
+@contextmanager
+def open_registry(who: str = "", plain: bool = False) -> Iterator[Registry]:
+    """The registry that the environment names; the first use makes it. Closed at the end.
+
+    who      for the audit trail; default the system's user
+    plain    keep plain identifiers, in their own table
+    raises   SettingsError for a DATABASE_URL that is not understood, or without Django;
+             RegistryError where it cannot be opened, or does not fit the site's key or this program
+    """
+    place = home.place()
+    try:
+        from skindose.registry import settings
+
+        settings.use(place.database)
+    except ImportError as error:
+        raise _missing(error) from None
+    except Exception as error:  # Django says ImproperlyConfigured where the database's own library is missing
+        if type(error).__name__ != "ImproperlyConfigured":
+            raise
+        raise _missing(error) from None
+    from skindose.registry import opening
+
+    try:
+        yield Registry(place, opening.prepare(place), who or _user(), plain)
+    finally:
+        settings.close()
+
+
+def _missing(error: Exception) -> SettingsError:
+    what = "psycopg, for PostgreSQL," if "psycopg" in str(error) else "Django"
+    return SettingsError(f"{what} is not installed", "registry", "pip install 'skindose[registry]'")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,145 @@
+"""What goes into the registry and comes out of it, in our types: nothing of Django here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from skindose.case import Case, to_bytes
+from skindose.model import FloatArray, Header, Phantom, Result
+from skindose.registry.home import Place, derived
+from skindose.registry.packing import pack_map, pack_skin, skin_digest
+
+
+@dataclass(frozen=True, repr=False)
+class Registry:
+    """An open registry. No `repr`: it holds the key.
+
+    who     who is written into the audit trail: the user of the system
+    plain   whether plain identifiers are kept, in their own table
+    """
+
+    place: Place
+    key: bytes
+    who: str
+    plain: bool = False
+
+    def key_of(self, purpose: str) -> bytes:
+        """The key for one purpose."""
+        return derived(self.key, purpose)
+
+
+@dataclass(frozen=True, repr=False)
+class Incoming:
+    """A report that came in. No `repr`: it names the patient.
+
+    data               its bytes, as they came
+    header             what it says of study and machine
+    issuer, number     of the patient; "" where not stated
+    predecessors       SOP Instance UIDs of reports that it takes the place of
+    purpose            "patient" or "test"
+    """
+
+    data: bytes
+    sha256: str
+    sop_instance_uid: str
+    header: Header
+    issuer: str = ""
+    number: str = ""
+    predecessors: tuple[str, ...] = ()
+    purpose: str = "patient"
+
+
+@dataclass(frozen=True)
+class Computed:
+    """One result of a procedure, as it is stored.
+
+    inputs          digests of the reports that it was made from
+    facts           result.json
+    case            the case's bytes
+    map, skin       packed; None without a map, and where the body is made again from the case
+    configuration   what it was computed with, beside the case: versions, settings, digests of the site's files
+    """
+
+    inputs: tuple[str, ...]
+    facts: Mapping[str, Any]
+    case: bytes
+    map: bytes | None
+    skin: bytes | None
+    configuration: Mapping[str, Any]
+    why: str = ""
+
+
+class Received(NamedTuple):
+    """What became of a report.
+
+    new      False: these bytes were there already, nothing was written
+    notes    what somebody should look at, in words
+    """
+
+    procedure: int
+    case_number: str
+    new: bool
+    notes: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """A procedure in a list."""
+
+    procedure: int
+    case_number: str
+    study_date: str
+    station: str
+    purpose: str
+    reports: int
+    version: int | None
+    peak_skin_dose_mgy: float | None
+    air_kerma_mgy: float | None
+    kap_gycm2: float | None
+    fired: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A stored result, opened.
+
+    body         the phantom; None where this program makes another body of the case than the map was made on
+    dose_mgy     (cells,); None without a map
+    """
+
+    facts: Mapping[str, Any]
+    case: Case
+    body: Phantom | None
+    dose_mgy: FloatArray | None
+    uncertainty_mgy: FloatArray | None
+
+
+class Fault(NamedTuple):
+    """Something that `verify` found."""
+
+    where: str
+    what: str
+
+
+def computed(
+    result: Result, facts: Mapping[str, Any], configuration: Mapping[str, Any], why: str = "first result"
+) -> Computed:
+    """A result as it is stored.
+
+    facts   result.json, of report.summary
+    """
+    packed = skin = None
+    if result.dosemap is not None:
+        digest = skin_digest(result.phantom)
+        packed = pack_map(result.dosemap.dose_mgy, result.dosemap.uncertainty_mgy, digest)
+        skin = None if is_made_again(result.settings.phantom) else pack_skin(result.phantom)
+    inputs = tuple(sorted(source.sha256 for source in result.procedure.inputs))
+    return Computed(inputs, facts, to_bytes(result.case), packed, skin, configuration, why)
+
+
+def is_made_again(phantom: str) -> bool:
+    """Whether this phantom is one that the program makes, not a file."""
+    from skindose.phantom import NAMES
+
+    return phantom.strip().lower() in NAMES

@@ -1,0 +1,298 @@
+"""Writing: every function is one transaction with its row of the audit trail; done again it changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from skindose import __version__
+from skindose.errors import RegistryError
+from skindose.model import Header
+from skindose.registry import audit, home
+from skindose.registry.audit import Entry, canonical, now
+from skindose.registry.models import (
+    Blob,
+    Computation,
+    Finding,
+    Identifier,
+    Machine,
+    Patient,
+    Procedure,
+    Quarantined,
+    Report,
+)
+from skindose.registry.records import Computed, Incoming, Received, Registry
+
+_NAME, _TEXT = 200, 2000
+
+Hook = Callable[[Entry, Computation], None]
+"""What else is written in the transaction of a new result: alerts and their mails."""
+
+
+def receive(
+    registry: Registry, incoming: Incoming, result: Computed | None = None, hook: Hook | None = None
+) -> Received:
+    """Keep a report byte for byte, and its result with it where it is the procedure's only one.
+
+    result   made of this report alone; not stored where the procedure has others, which it must be joined with
+    raises   RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "report received") as entry:
+        known = Report.objects.filter(blob_id=incoming.sha256).select_related("procedure").first()
+        if known is None:
+            known, notes = _new_report(registry, entry, incoming)
+            new = True
+        else:
+            notes, new = (), False
+        procedure = known.procedure
+        if result is not None and set(result.inputs) == set(_counting(procedure)):
+            _put(entry, procedure, result, hook)
+        entry.details |= {"procedure": procedure.case_number}
+    return Received(procedure.pk, procedure.case_number, new, notes)
+
+
+def put(registry: Registry, procedure: int, result: Computed, hook: Hook | None = None) -> int | None:
+    """Add a result to a procedure's history; returns its version.
+
+    None: the reports of the procedure are no longer those that it was made of; join and compute again.
+    The same result again adds nothing and returns the version that is there.
+    raises   RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, f"result stored: {result.why}"[:_NAME]) as entry:
+        row = Procedure.objects.get(pk=procedure)
+        if set(result.inputs) != set(_counting(row)):
+            return None
+        version = _put(entry, row, result, hook)
+        entry.details |= {"procedure": row.case_number, "version": version}
+    return version
+
+
+def retract(registry: Registry, sop_instance_uid: str, why: str) -> int:
+    """Take reports out of their procedures, because something refers to them as void; they are kept. Returns how many.
+
+    raises   RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "report retracted") as entry:
+        rows = Report.objects.filter(sop_instance_uid=_name(sop_instance_uid), retracted=False)
+        return _retract(entry, rows, why)
+
+
+def quarantine(registry: Registry, key: str, path: str, reason: str, remedy: str = "") -> bool:
+    """Note a file that cannot be used; False where the same is noted already.
+
+    key      SHA-256 of its bytes, or of its path where these cannot be read
+    raises   RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "file quarantined") as entry:
+        row = Quarantined.objects.filter(key=key).first()
+        if row is None:
+            fields = {"path": _text(path), "reason": _text(reason), "remedy": _text(remedy)}
+            entry.add(Quarantined(key=key, since=now(), **fields))
+            return True
+        if (row.reason, row.path, row.settled) == (_text(reason), _text(path), False):
+            return False
+        row.reason, row.path, row.remedy, row.settled = _text(reason), _text(path), _text(remedy), False
+        entry.change(row)
+    return True
+
+
+def settle(registry: Registry, key: str, path: str = "") -> bool:
+    """Take a file off the quarantine list: it was used after all, or somebody looked at it.
+
+    path   whatever was noted of this path before, a part of the file for instance, is settled too
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "quarantine settled") as entry:
+        meant = Q(key=key) | Q(path=_text(path)) if path else Q(key=key)
+        rows = list(Quarantined.objects.filter(meant, settled=False))
+        for row in rows:
+            row.settled = True
+            entry.change(row)
+    return bool(rows)
+
+
+# --- Inside a transaction
+
+
+def keep(entry: Entry, kind: str, data: bytes) -> Blob:
+    """The row of these bytes, made if they are new."""
+    digest = hashlib.sha256(data).hexdigest()
+    known: Blob | None = Blob.objects.filter(pk=digest).defer("content").first()
+    if known is not None:
+        return known
+    packed = zlib.compress(data, 6)
+    packing, content = ("zlib", packed) if len(packed) < 0.95 * len(data) else ("", data)
+    blob: Blob = entry.add(Blob(sha256=digest, kind=kind, size=len(data), packing=packing, content=content))
+    return blob
+
+
+def _new_report(registry: Registry, entry: Entry, incoming: Incoming) -> tuple[Report, tuple[str, ...]]:
+    patient = _patient(registry, entry, incoming)
+    header = incoming.header
+    study = header.study_instance_uid or f"sha256:{incoming.sha256}"
+    procedure = Procedure.objects.filter(study=study[:_NAME]).first()
+    notes: list[str] = []
+    if procedure is None:
+        procedure = _new_procedure(entry, study[:_NAME], incoming, patient)
+    elif procedure.patient_id != (patient.pk if patient else None):
+        notes.append("reports of one study name different patients: it stays with the first one; look at it")
+    report = entry.add(
+        Report(
+            blob=keep(entry, "rdsr", incoming.data),
+            procedure=procedure,
+            patient=patient,
+            sop_instance_uid=_name(incoming.sop_instance_uid),
+            software=_name(header.software),
+            predecessors=canonical(list(incoming.predecessors)),
+            received_at=now(),
+        )
+    )
+    notes += _follow_references(entry, procedure)
+    if notes:
+        entry.details |= {"notes": notes}
+    return report, tuple(notes)
+
+
+def _new_procedure(entry: Entry, study: str, incoming: Incoming, patient: Patient | None) -> Procedure:
+    header = incoming.header
+    row: Procedure = entry.add(
+        Procedure(
+            study=study,
+            case_number=_case_number(header.study_date),
+            patient=patient,
+            machine=_machine(entry, header),
+            study_date=header.study_date,
+            description=_text(header.description),
+            purpose=incoming.purpose,
+            since=now(),
+        )
+    )
+    return row
+
+
+def _patient(registry: Registry, entry: Entry, incoming: Incoming) -> Patient | None:
+    """The patient's row; None where the report names no number: such a procedure adds up with no other."""
+    if not incoming.number.strip():
+        return None
+    alias = home.pseudonym(registry.key, incoming.issuer, incoming.number)
+    row = Patient.objects.filter(pseudonym=alias).first()
+    if row is None:
+        stated = bool(incoming.issuer.strip())
+        row = entry.add(Patient(pseudonym=alias, issuer_stated=stated, since=now()))
+    if registry.plain and not Identifier.objects.filter(patient=row).exists():
+        entry.add(Identifier(patient=row, issuer=_name(incoming.issuer), number=_name(incoming.number)))
+    found: Patient = row
+    return found
+
+
+def _machine(entry: Entry, header: Header) -> Machine:
+    named = {
+        "manufacturer": _name(header.manufacturer),
+        "model": _name(header.model),
+        "serial": _name(header.device_serial_number),
+        "station": _name(header.station),
+    }
+    found: Machine = Machine.objects.filter(**named).first() or entry.add(Machine(**named, since=now()))
+    return found
+
+
+def _case_number(study_date: str) -> str:
+    """A random number that says nothing of the patient: K, year, six digits."""
+    year = study_date[:4] or str(now().year)
+    for _ in range(100):
+        number = f"K-{year}-{secrets.randbelow(1_000_000):06d}"
+        if not Procedure.objects.filter(case_number=number).exists():
+            return number
+    raise RegistryError("no free case number is found", "registry", "Report it to the makers.")
+
+
+def _retract(entry: Entry, rows: Iterable[Report], why: str) -> int:
+    count = 0
+    for row in rows:
+        row.retracted, row.retracted_why = True, _text(why)
+        entry.change(row)
+        count += 1
+    return count
+
+
+def _follow_references(entry: Entry, procedure: Procedure) -> list[str]:
+    """Retract what a report of the procedure takes the place of, in whichever order they came; never all of them."""
+    rows = list(Report.objects.filter(procedure=procedure))
+    named = {uid for row in rows for uid in json.loads(row.predecessors) if uid != row.sop_instance_uid}
+    void = [row for row in rows if row.sop_instance_uid in named]
+    if len(void) == len(rows):
+        return ["the reports of this study refer to each other as replaced: all of them count; look at it"]
+    _retract(entry, (row for row in void if not row.retracted), "a report of the same study takes its place")
+    return []
+
+
+def _counting(procedure: Procedure) -> list[str]:
+    """Digests of the reports that count."""
+    return sorted(Report.objects.filter(procedure=procedure, retracted=False).values_list("blob_id", flat=True))
+
+
+def _put(entry: Entry, procedure: Procedure, result: Computed, hook: Hook | None) -> int:
+    newest = Computation.objects.filter(procedure=procedure).order_by("-version").first()
+    facts = keep(entry, "result", canonical(result.facts).encode())
+    configuration = canonical(result.configuration)
+    digest = hashlib.sha256(configuration.encode()).hexdigest()
+    inputs = canonical(sorted(result.inputs))
+    if newest and (newest.result_id, newest.configuration_sha256, newest.inputs) == (facts.pk, digest, inputs):
+        return int(newest.version)
+    row = entry.add(
+        Computation(
+            procedure=procedure,
+            version=newest.version + 1 if newest else 1,
+            made_at=now(),
+            why=_name(result.why),
+            software=__version__,
+            inputs=inputs,
+            configuration=configuration,
+            configuration_sha256=digest,
+            result=facts,
+            case=keep(entry, "case", result.case),
+            map=keep(entry, "map", result.map) if result.map else None,
+            skin=keep(entry, "skin", result.skin) if result.skin else None,
+            **_columns(result.facts),
+        )
+    )
+    for finding in result.facts["triggers"]:
+        entry.add(_finding(row, finding))
+    if hook is not None:
+        hook(entry, row)
+    return int(row.version)
+
+
+def _columns(facts: Mapping[str, Any]) -> dict[str, float | None]:
+    """What lists and sums ask for."""
+    totals = facts["totals"]
+    largest = {
+        name: max((value for value in totals[name]["together"].values() if value is not None), default=None)
+        for name in ("air_kerma_mgy", "kap_gycm2", "fluoro_time_s")
+    }
+    peak = facts["peak"]
+    return {"peak_skin_dose_mgy": peak["skin_dose_mgy"] if peak else None, **largest}
+
+
+def _finding(row: Computation, said: Mapping[str, Any]) -> Finding:
+    names = ("value", "level", "fired", "probability")
+    return Finding(
+        computation=row,
+        **{name: _name(said[name]) for name in ("rule", "kind", "quantity", "unit")},
+        **{name: said[name] for name in names},
+        steps=said.get("steps") or 0,
+        document=canonical(said),
+    )
+
+
+def _name(text: str | None) -> str:
+    return (text or "").replace("\0", "")[:_NAME]
+
+
+def _text(text: str | None) -> str:
+    return (text or "").replace("\0", "")[:_TEXT]
