@@ -1,6 +1,7 @@
 """Several procedures of one patient, added cell by cell on one body: the peak of the sum, and who drives it.
 
-All are cast again on the body of the newest procedure that has a map. Nothing is taken off for the time between them.
+All are cast again on the body of the newest procedure that has a map and states height and weight.
+Nothing is taken off for the time between them.
 The order in which they are given does not matter, a procedure given twice counts once, and so does an event that
 several reports hold (by Irradiation Event UID). See docs/cumulative.md for what the sum rests on.
 """
@@ -153,10 +154,7 @@ def add(parts: Iterable[Part], window_days: int | None = None, same_patient: boo
     if sure and not same_patient:
         what = f"these results cannot be of one patient: {'; '.join(sure)}"
         raise InputError(what, remedy="Leave out what is another's; --same-patient adds them where the reports err.")
-    leading = next((one.case for one in reversed(inside) if one.case), None)
-    if leading is None:
-        raise InputError("none of these results has a map", remedy="Add their totals by hand.")
-    body_of = next(one.name for one in reversed(inside) if one.case is leading)
+    body_of, leading = _leading(inside)
     procedures = _computed(inside, leading, days)
     dose_mgy = _summed(procedures, leading.body)
     peak = find_peak(dose_mgy, leading.body)
@@ -170,6 +168,18 @@ def add(parts: Iterable[Part], window_days: int | None = None, same_patient: boo
         window_days, leading.body, body_of, procedures, outside, twice,
         dose_mgy, peak, found, interval, at_most, windows, notes,
     )  # fmt: skip
+
+
+def _leading(parts: Sequence[Part]) -> tuple[str, Case]:
+    """Whose body all are cast on: the newest that states height and weight, else the newest with a case.
+
+    raises   InputError where none has a case
+    """
+    cases = [(one.name, one.case, one.patient) for one in reversed(parts) if one.case]
+    if not cases:
+        raise InputError("none of these results has a map", remedy="Add their totals by hand.")
+    stated = [each for each in cases if each[2].height_cm and each[2].weight_kg]
+    return (stated or cases)[0][:2]
 
 
 def _computed(parts: Sequence[Part], leading: Case, days: Mapping[str, int | None]) -> tuple[Procedure, ...]:

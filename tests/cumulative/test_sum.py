@@ -227,6 +227,8 @@ def test_all_are_cast_on_the_body_of_the_newest_and_that_is_said():
     assert found.body.parameters["height_cm"] == 178.0
     assert "height cm 176.0 instead of 178.0" in found.procedures[0].differs
     assert not found.procedures[1].differs
+    silent = part("silent", shot(0, 500, "silent", "20260601", height_cm=None))
+    assert add([*parts, silent]).body_of == "new", "a stated height wins over one that is assumed"
 
 
 @pytest.mark.parametrize(
