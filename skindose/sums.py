@@ -47,8 +47,7 @@ def open_part(path: Path) -> Part:
     raises   InputError
     """
     where = (path.parent if path.name == RESULT else path).absolute()
-    with folder.in_sense(where.name):
-        facts = folder.read_facts(where)
-        if MAP not in facts["files"]:
-            return cumulative.part_of_facts(where.name, facts)
+    facts = folder.read_facts(where)
+    if MAP not in facts["files"]:
+        return cumulative.part_of_facts(where.name, facts)
     return cumulative.part_of_case(where.name, folder.open_result(where).case)
