@@ -220,3 +220,32 @@ def wait_for(count):
     while len(listed()) < count:
         assert time.monotonic() < deadline, "never stored"
         time.sleep(0.2)
+
+
+def test_watch_goes_on_when_the_disk_has_space_again(sqlite_home, feed, config, monkeypatch):
+    """The first two writes find the disk full."""
+    from skindose import unattended
+    from skindose.errors import RegistryError
+    from skindose.registry import open_registry as opened
+
+    feed.put("a.dcm", made.report("a"))
+    with opened():
+        from skindose.registry import store
+    receive, refused = store.receive, []
+
+    def full(*arguments):
+        if len(refused) < 2:
+            refused.append(1)
+            raise RegistryError("no space left on the disk of the registry", "registry", "Free space.")
+        return receive(*arguments)
+
+    def stop(_):
+        if listed():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "receive", full)
+    monkeypatch.setattr(unattended.time, "sleep", stop)
+    done = CliRunner().invoke(cli.app, ["watch", str(feed.folder), "--config", str(config)])
+    assert len(refused) == 2
+    assert done.stderr.count("no space left") == 1
+    assert [row.version for row in listed()] == [1]
