@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from skindose.errors import ExitCode, InputError, OutputError
+from skindose.errors import ExitCode, InputError, OutputError, RegistryError
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -88,10 +88,15 @@ def watch(
     seen: dict[Path, tuple[int, int]] = {}
     with _at_work(jobs, config, log) as (registry, how, pool, told):
         while True:
-            fresh = [path for path in intake.files_of(paths) if seen.get(path) != _stamp(path)]
-            stamps = {path: _stamp(path) for path in fresh}
-            unsettled = told.all(intake.take(registry, fresh, how, pool)) if fresh else []
-            seen |= {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
+            stamps = {path: _stamp(path) for path in intake.files_of(paths)}
+            fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
+            try:
+                unsettled = told.all(intake.take(registry, fresh, how, pool)) if fresh else []
+            except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
+                told.trouble(error)
+                registry.reconnect()
+            else:
+                seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
             time.sleep(every)
 
 
@@ -138,6 +143,7 @@ class _Told:
     def __init__(self, log: TextIO | None) -> None:
         self.total = 0
         self.count: Counter[str] = Counter()
+        self._trouble = ""
         self._log, self._start, self._last = log, time.monotonic(), time.monotonic()
 
     def all(self, outcomes: Iterator[Taken]) -> list[Path]:
@@ -153,6 +159,12 @@ class _Told:
                 self._last = time.monotonic()
                 typer.echo(self.words(), err=True)
         return unsettled
+
+    def trouble(self, error: RegistryError) -> None:
+        """Say why the registry cannot be used; the same only once."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            typer.echo(f"{error} It is tried again.", err=True)
 
     def seconds(self) -> float:
         """Since the start."""

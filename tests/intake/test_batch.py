@@ -48,11 +48,11 @@ def batch(*arguments, code=0):
     return json.loads(done.stdout)["outcomes"]
 
 
-def start(*arguments):
+def start(*arguments, command="batch"):
     paths = os.pathsep.join((str(ROOT), str(ROOT / "phantoms")))
-    command = [sys.executable, "-m", "skindose", "batch", *map(str, arguments)]
+    whole = [sys.executable, "-m", "skindose", command, *map(str, arguments)]
     return subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        whole, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -199,3 +199,53 @@ def test_killed_and_started_again_everything_is_there_once(sqlite_home, feed, co
         from skindose.registry import reading
 
         assert reading.outdated(None) == []
+
+
+def test_watch_takes_what_appears_until_it_is_stopped(sqlite_home, feed, config):
+    feed.put("a.dcm", made.report("a"))
+    watching = start(feed.folder, "--config", config, "--every", "0.2", command="watch")
+    try:
+        wait_for(1)
+        feed.put("later/b.dcm", made.report("b"))
+        wait_for(2)
+    finally:
+        watching.send_signal(signal.SIGTERM)
+        _, said = watching.communicate(timeout=30)
+    assert watching.returncode == 130, said
+    assert "Traceback" not in said
+
+
+def wait_for(count):
+    deadline = time.monotonic() + 60
+    while len(listed()) < count:
+        assert time.monotonic() < deadline, "never stored"
+        time.sleep(0.2)
+
+
+def test_watch_goes_on_when_the_disk_has_space_again(sqlite_home, feed, config, monkeypatch):
+    """The first two writes find the disk full."""
+    from skindose import unattended
+    from skindose.errors import RegistryError
+    from skindose.registry import open_registry as opened
+
+    feed.put("a.dcm", made.report("a"))
+    with opened():
+        from skindose.registry import store
+    receive, refused = store.receive, []
+
+    def full(*arguments):
+        if len(refused) < 2:
+            refused.append(1)
+            raise RegistryError("no space left on the disk of the registry", "registry", "Free space.")
+        return receive(*arguments)
+
+    def stop(_):
+        if listed():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "receive", full)
+    monkeypatch.setattr(unattended.time, "sleep", stop)
+    done = CliRunner().invoke(cli.app, ["watch", str(feed.folder), "--config", str(config)])
+    assert len(refused) == 2
+    assert done.stderr.count("no space left") == 1
+    assert [row.version for row in listed()] == [1]
