@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import calibrate, desk, presets, registrar
+from skindose import calibrate, desk, presets, registrar, unattended
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 from skindose.printing import AsJson, print_json
 
@@ -34,6 +34,7 @@ app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(registrar.app, name="registry")
 desk.add_to(app)
+unattended.add_to(app)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]
