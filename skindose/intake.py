@@ -266,7 +266,8 @@ def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
         result = compute(procedure, how.settings)
-        return computed(result, summary(result), how.configuration, why), None
+        made_with = how.configuration | {"rules": result.findings.digest}  # another set may have been put in force
+        return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error
     except MemoryError:

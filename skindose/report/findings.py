@@ -88,6 +88,7 @@ def trigger_row(finding: Facts) -> dict[str, Any]:
         "value": _value(finding["value"], finding["unit"]),
         "level": _value(finding["level"], finding["unit"]),
         "probability": NO_VALUE if chance is None else percent(chance),
+        "on_probability": on_probability(finding),
         "rule": finding["rule"],
         "source": "; ".join(filter(None, (kind, finding["source"], words(finding["provenance"] or "")))),
         "follows": (finding["what_follows"] or "") if finding["fired"] else "",

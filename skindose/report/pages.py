@@ -133,8 +133,8 @@ def _meaning(facts: Facts) -> str:
 
 
 def _fired(row: Facts) -> dict[str, str]:
-    state, _, steps = row["state"].partition(", ")
-    steps = ", ".join(filter(None, ("on its probability" if "may be" in state else "", steps)))
+    steps = row["state"].partition(", ")[2]
+    steps = ", ".join(filter(None, ("on its probability" if row["on_probability"] else "", steps)))
     return {key: row[key] for key in ("quantity", "value", "level", "probability", "rule", "source")} | {"steps": steps}
 
 
