@@ -68,8 +68,16 @@ def check(file: Annotated[Path, typer.Argument(help="rule file (TOML)")], as_jso
 def use(rules: Rules, as_json: AsJson = False) -> None:
     """Put a rule set in force at this site: a copy of it. One with a mistake is refused, and the old one stays."""
     from skindose import release
+    from skindose.registry import home, open_registry
 
-    _tell(release.use(rules), as_json)
+    if not home.exists():
+        _tell(release.use(rules), as_json)
+        return
+    with open_registry() as registry:
+        from skindose.registry import signing
+
+        chosen = signing.put_in_force(registry, rules)
+    _tell(chosen, as_json)
 
 
 @app.command()

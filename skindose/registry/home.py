@@ -126,6 +126,15 @@ def _postgres(folder: Path, parts: SplitResult) -> Place:
     return Place(folder, database, f"PostgreSQL database {name}")
 
 
+def exists() -> bool:
+    """Whether there is a registry already; of PostgreSQL it is taken for granted."""
+    try:
+        file = place().file
+    except ImportError:  # without the registry's libraries nobody made one
+        return False
+    return file is None or file.exists()
+
+
 # --- The site's key
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
+from skindose import release
 from skindose.errors import SettingsError
 from skindose.registry import audit
 from skindose.registry.guard import guarded
@@ -33,6 +34,17 @@ def sign(registry: Registry, rules: Rules, by: str, role: str) -> bool:
         entry.add(RuleSet(blob=blob, name=rules.id[:200], signed_by=signed_by, signed_at=audit.now()))
         entry.details |= {"rules": rules.id, "digest": rules.digest, "by": signed_by}
     return True
+
+
+def put_in_force(registry: Registry, name_or_path: str) -> Rules:
+    """`release.use`, with its row of the audit trail.
+
+    raises   as `release.use`, and RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "rules put in force") as entry:
+        rules = release.use(name_or_path)
+        entry.tell(rules=rules.id, digest=rules.digest)
+    return rules
 
 
 def signatures() -> list[Signature]:

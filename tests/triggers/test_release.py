@@ -62,6 +62,23 @@ def test_a_mistake_is_refused_with_its_line_and_the_old_one_stays_in_force(home,
     assert [path.name for path in home.iterdir()] == [release.IN_FORCE], "nothing half-written stays"
 
 
+def test_the_audit_trail_says_what_was_put_in_force(home, tmp_path):
+    run("sign", "ncrp-168", "--by", NAME)
+    run("use", rules(tmp_path))
+    run("use", "ncrp-168")
+    CliRunner().invoke(cli.app, ["triggers", "use", rules(tmp_path, level=3000)])
+    assert release.rules(Settings()).id == "ncrp-168"
+    from skindose.registry import open_registry
+
+    with open_registry() as registry:
+        from skindose.registry import check
+        from skindose.registry.models import Audit
+
+        used = [json.loads(row.details) for row in Audit.objects.filter(what="rules put in force").order_by("seq")]
+        assert [one["rules"] for one in used] == ["ours", "ncrp-168"]
+        assert check.verify(registry) == []
+
+
 def test_an_edit_of_the_sites_file_changes_nothing_before_it_is_used(home, tmp_path):
     run("use", rules(tmp_path, level=2.0))
     rules(tmp_path, level=9.0)
