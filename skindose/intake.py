@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from skindose import __version__, calibration, phantom, rdsr, release
 from skindose.config import Settings
 from skindose.errors import InputError, SkindoseError
 from skindose.model import Patient
-from skindose.pipeline import compute
+from skindose.pipeline import compute_case
 from skindose.pool import Pool
+from skindose.prepare import prepare
 from skindose.registry import Computed, Incoming, Registry, computed
 from skindose.report.summary import summary
 from skindose.site import Site
+from skindose.triggers import RuleSet
 
 SETTLED_S = 2.0  # for so long nobody has written into a file that is taken
 _CHUNK = 32  # files that are looked up and claimed together
@@ -64,11 +66,13 @@ class Task:
     """How files are worked on.
 
     configuration   what decides whether a result would come out otherwise, beside the reports
+    rules           what all results are judged by, and alerts are raised by, whatever is put in force meanwhile
     """
 
     settings: Settings
     site: Site
     configuration: dict[str, Any]
+    rules: RuleSet
 
 
 def task(settings: Settings, site: Site) -> Task:
@@ -87,7 +91,7 @@ def task(settings: Settings, site: Site) -> Task:
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     shown = settings.model_dump(mode="json", exclude={"profile_folder", "calibration_folder"})
     made_with = {"software": __version__, "settings": shown, "files": digests, "rules": rules.digest}
-    return Task(settings, site, made_with)
+    return Task(settings, site, made_with, rules)
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -265,9 +269,8 @@ def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
 
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
-        result = compute(procedure, how.settings)
-        made_with = how.configuration | {"rules": result.findings.digest}  # another set may have been put in force
-        return computed(result, summary(result), made_with, why), None
+        result = compute_case(replace(prepare(procedure, how.settings), rules=how.rules))
+        return computed(result, summary(result), how.configuration, why), None
     except SkindoseError as error:
         return None, error
     except MemoryError:

@@ -132,6 +132,20 @@ def test_another_configuration_computes_again_where_that_is_asked_for(sqlite_hom
     assert [row.version for row in listed()] == [2]
 
 
+def test_rules_put_in_force_judge_again_where_that_is_asked_for(sqlite_home, feed, config):
+    feed.put("a.dcm", made.report("a"))
+    batch(feed.folder, "--config", config)
+    assert CliRunner().invoke(cli.app, ["triggers", "use", "acc2018"]).exit_code == 0
+    assert batch(feed.folder, "--config", config, "--recompute") == {"joined": 1, "known": 1, "unsettled": 0}
+    (row,) = listed()
+    assert row.version == 2
+    with open_registry():
+        from skindose.registry import reading
+
+        facts = reading.open_kept(row.procedure).facts
+    assert (facts["trigger_set"]["preset"], facts["trigger_set"]["signed_by"]) == ("acc2018", None)
+
+
 def test_phantom_exposures_are_kept_apart(sqlite_home, feed, config):
     feed.put("a.dcm", made.report("a", number="QA-7"))
     feed.put("b.dcm", made.report("b", number="AQUA7"))
@@ -153,7 +167,7 @@ def test_no_identifier_is_in_log_or_output(sqlite_home, feed, config, tmp_path):
 def test_a_program_error_in_one_file_is_told_and_its_report_kept(sqlite_home, feed, config, monkeypatch):
     feed.put("a.dcm", made.report("a"))
     with monkeypatch.context() as patch:
-        patch.setattr("skindose.intake.compute", lambda *_: 1 / 0)
+        patch.setattr("skindose.intake.compute_case", lambda *_: 1 / 0)
         assert batch(feed.folder, "--config", config, code=1)["failed"]
         (row,) = listed()
         assert (row.reports, row.version) == (1, None)
