@@ -9,7 +9,7 @@ from enum import Enum
 from functools import wraps
 from typing import Any
 
-from skindose.errors import SkindoseError
+from skindose.errors import OutputError, SkindoseError
 from skindose.report.scene import VIEWS
 from skindose.viewer.edits import AXES, REACH, UNITS, said
 from skindose.viewer.painter import Painter
@@ -20,7 +20,7 @@ from skindose.viewer.state import Session
 TICK_MS = 30
 REST_S = 0.4  # a slider that was let go and has not moved for so long rests: the whole map is computed
 PLAY_S = 0.1  # for one step
-_STARTS = 100  # VTK's loop may end by itself while the window opens (seen on X, one time in ten on a busy machine)
+_OPENS_S = 30.0  # VTK's loop may end by itself while the window opens (seen on X): for so long it is begun again
 PLAY_STEPS = 300  # at most, for the whole case
 _STYLE = {"style": "modern", "color": INK, "slider_width": 0.016, "tube_width": 0.005, "title_height": 0.014}
 _NAMES = dict(zip(AXES, ("left", "towards the head", "up", "turn, left side up"), strict=True))
@@ -82,10 +82,18 @@ class Window:
         self._listen()
         self.painter.texts()
         self.plotter.render()
-        for _ in range(_STARTS):
-            if not self._ended:
-                self.plotter.iren.interactor.Start()
+        failing_since: float | None = None
+        while not self._ended:
+            started = time.monotonic()
+            self.plotter.iren.interactor.Start()
+            now = time.monotonic()
+            failing_since = None if now - started > 1.0 else failing_since or started
+            if failing_since is not None and now - failing_since > _OPENS_S:
+                break
+            time.sleep(0.02)
         self.plotter.close()
+        if not self._ended:
+            raise OutputError("the window does not stay open", "view", "Try again, or give --screenshot FILE.")
 
     def _listen(self) -> None:
         """Take the keys from pyvista and VTK, whose own would close the window at a letter typed in the prompt."""
