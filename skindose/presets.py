@@ -96,7 +96,7 @@ def sign(
         from skindose.registry import signing
 
         signing.sign(registry, chosen, by, role)
-        release.seal(registry.place.folder, registry.key, signing.signatures())
+        release.seal(registry.place.folder, registry.key, signing.signatures())  # anew, whatever is there
     _tell(chosen, as_json)
 
 

@@ -120,6 +120,9 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
     settings, decided = Settings.load(config, {}), site.load(home.place().folder)
     how = intake.task(settings, decided)
     with open_registry(plain=decided.plain_identifiers) as registry, Pool(jobs) as pool, _log(log) as file:
+        from skindose.registry import signing
+
+        signing.copy(registry)
         yield registry, how, pool, _Told(file)
 
 

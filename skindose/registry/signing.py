@@ -60,6 +60,16 @@ def signatures() -> list[Signature]:
     ]
 
 
+def copy(registry: Registry) -> None:
+    """Make the sealed copy say what the registry says: it was killed in between, or somebody signed elsewhere.
+
+    raises   RegistryError, OutputError
+    """
+    known = signatures()
+    if any(release.signature(one.digest) is None for one in known):
+        release.seal(registry.place.folder, registry.key, known)
+
+
 def _plain(text: str, option: str) -> str:
     said = " ".join(text.split())
     if not any(sign.isalpha() for sign in said) or not said.isprintable() or len(said) > _LONGEST:

@@ -146,6 +146,19 @@ def test_rules_put_in_force_judge_again_where_that_is_asked_for(sqlite_home, fee
     assert (facts["trigger_set"]["preset"], facts["trigger_set"]["signed_by"]) == ("acc2018", None)
 
 
+def test_a_signature_of_another_machine_is_known_here(sqlite_home, feed, config):
+    signing = ["triggers", "sign", "ncrp-168", "--by", "Dr A. Physicist"]
+    assert CliRunner().invoke(cli.app, signing).exit_code == 0
+    (sqlite_home / "signatures.json").unlink()
+    feed.put("a.dcm", made.report("a"))
+    batch(feed.folder, "--config", config)
+    (row,) = listed()
+    with open_registry():
+        from skindose.registry import reading
+
+        assert reading.open_kept(row.procedure).facts["trigger_set"]["signed_by"].startswith("Dr A. Physicist")
+
+
 def test_phantom_exposures_are_kept_apart(sqlite_home, feed, config):
     feed.put("a.dcm", made.report("a", number="QA-7"))
     feed.put("b.dcm", made.report("b", number="AQUA7"))
