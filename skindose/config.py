@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -85,6 +86,21 @@ class Settings(BaseModel):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+
+_MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"  # a dot-atom  [RFC 5322, 3.4.1]
+    r"@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+)
+
+
+def is_mail_address(given: str) -> bool:
+    """Whether it is one bare address in ASCII, such as anna@example.org, and safe in a header.
+
+    >>> is_mail_address("anna@example.org"), is_mail_address("Anna <anna@example.org>")
+    (True, False)
+    """
+    return _MAIL_ADDRESS.fullmatch(given) is not None and len(given) <= 254
 
 
 def _why(error: Exception) -> str:

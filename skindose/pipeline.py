@@ -111,17 +111,17 @@ def preview(case: Case) -> tuple[Beams, DoseMap] | None:
     A tenth of the full map's work; the peak comes out about 1 % low. None where no event is mapped.
     raises   as `compute_case`
     """
-    from skindose import kernel, physics
+    from skindose import physics
 
     events, _ = exclude(*_as_the_user_has_them(case))
-    events = set_aside(events, geometry.faults(events))
-    if not events.mapped.any():
+    events, placed = _placed(set_aside(events, geometry.faults(events)), case.body, case.settings)
+    if placed is None:
         return None
-    placement = geometry.place(events, case.body, case.settings)
-    beams = geometry.beams(events, placement, case.settings)
-    hits = kernel.cast(beams, case.body)
-    factors = physics.factors(events, beams, hits, case.settings, case.calibrations, case.body)
-    return beams, dose_map([(beams, hits, factors)], case.body)
+    parts = (
+        (block, hits, physics.factors(events, block, hits, case.settings, case.calibrations, case.body))
+        for block, hits in cast_in_blocks(placed[1], case.body, case.settings, halo=False)
+    )
+    return placed[1], dose_map(parts, case.body)
 
 
 def _as_the_user_has_them(case: Case) -> tuple[Events, tuple[Change, ...]]:
@@ -144,15 +144,19 @@ class _Mapped(NamedTuple):
 
 def _map(events: Events, body: Phantom, settings: Settings, known: Calibrations) -> tuple[Events, _Mapped | None]:
     """The events, of which impossible ones are now set aside, and the map of the others; None where none is left."""
+    events, placed = _placed(events, body, settings)
+    return events, _cast(events, *placed, body, settings, known) if placed else None
+
+
+def _placed(events: Events, body: Phantom, settings: Settings) -> tuple[Events, tuple[Placement, Beams] | None]:
+    """The patient on the table and the beams in him; events whose beams cannot be are set aside."""
     if not events.mapped.any():
         return events, None
     placement = geometry.place(events, body, settings)
-    placed = geometry.beams(events, placement, settings)
-    impossible = geometry.misplaced(placed, body)
-    events, placed = set_aside(events, impossible), geometry.without(placed, impossible)
-    if not len(placed):
-        return events, None
-    return events, _cast(events, placement, placed, body, settings, known)
+    beams = geometry.beams(events, placement, settings)
+    impossible = geometry.misplaced(beams, body)
+    events, beams = set_aside(events, impossible), geometry.without(beams, impossible)
+    return events, (placement, beams) if len(beams) else None
 
 
 def _cast(
@@ -178,12 +182,12 @@ def _cast(
     return _Mapped(placement, beams, hits, factors, dosemap, tuple(said), tuple(warned))
 
 
-def cast_in_blocks(beams: Beams, body: Phantom, settings: Settings) -> Iterator[tuple[Beams, Hits]]:
+def cast_in_blocks(beams: Beams, body: Phantom, settings: Settings, halo: bool = True) -> Iterator[tuple[Beams, Hits]]:
     """The beams block by block, with their hits, and the halo where scatter is wanted."""
     from skindose import kernel
 
     size = max(1, BLOCK // len(body.area_mm2))
-    halo_mm = HALO_MM if "backscatter" in settings.corrections else 0.0
+    halo_mm = HALO_MM if halo and "backscatter" in settings.corrections else 0.0
     for first in range(0, len(beams), size):
         block = geometry.only(beams, slice(first, first + size))
         yield block, kernel.cast(block, body, halo_mm=halo_mm, thickness=halo_mm > 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skindose.config import Settings
+from skindose.config import Settings, is_mail_address
 from skindose.errors import SettingsError
 
 WRONG = {  # a line of TOML -> words of the message
@@ -47,3 +47,13 @@ def test_capitals_and_the_mark_of_windows_editors_do_not_matter(tmp_path):
     path.write_bytes(b'\xef\xbb\xbforientation = "HFP"\nsex = "Female"\n')
     settings = Settings.load(path, {"placement": "TABLE"})
     assert (settings.orientation, settings.sex, settings.placement) == ("hfp", "female", "table")
+
+
+@pytest.mark.parametrize("given", ["a@b.c", "first.last+tag@mail.example.org"])
+def test_addresses(given):
+    assert is_mail_address(given)
+
+
+@pytest.mark.parametrize("given", ["", "@", "a@", "@b", "a b@c", "a@b\n", "a@b, c@d", "<a@b>", "\u00e4@b.c", "a@b@c"])
+def test_no_addresses(given):
+    assert not is_mail_address(given)

@@ -36,12 +36,12 @@ def say(facts: Facts) -> dict[str, Any]:
     return {
         "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
         "subtitle": _subtitle(facts),
-        "banners": _banners(facts),
-        "peak": _peak(peak),
+        "banners": banners(facts),
+        "peak": peak_words(peak),
         "headline": _headline(facts),
         "fired": fired(facts["triggers"]),
         "areas": _areas(facts),
-        "reaction": _reaction(facts),
+        "reaction": reaction(facts),
         "signed": signed(facts["trigger_set"]),
         "triggers": [trigger_row(finding) for finding in sorted(facts["triggers"], key=urgency)],
         "budget": budget_rows(facts["peak"]),
@@ -53,7 +53,8 @@ def say(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _peak(peak: Facts | None) -> str:
+def peak_words(peak: Facts | None) -> str:
+    """The peak skin dose, marked where it is only a lower bound."""
     if not peak:
         return "not known"
     return ("\u2265 " if peak["lower_bound_reason"] else "") + format_dose_mgy(peak["skin_dose_mgy"])
@@ -68,26 +69,26 @@ def _subtitle(facts: Facts) -> str:
     return _joined((procedure["date"], procedure["station"], device["manufacturer"], device["model"]), " · ", "")
 
 
-def _banners(facts: Facts) -> list[tuple[str, str, str]]:
+def banners(facts: Facts) -> list[tuple[str, str, str]]:
     """(kind, first words, text) of what must be read before the number."""
-    banners = []
+    found = []
     if not facts["peak"]:
         name = "No dose on the skin:" if facts["regions"] else "No dose map:"
         why = f"{facts['no_map_reason']}. The totals below and the triggers on them hold nevertheless."
-        banners.append(("strong", name, why))
+        found.append(("strong", name, why))
     elif facts["peak"]["lower_bound_reason"]:
         why = f"{facts['peak']['lower_bound_reason']}. What is missing is not in the map and the areas."
-        banners.append(("strong", "The peak is only a lower bound:", why))
+        found.append(("strong", "The peak is only a lower bound:", why))
     if text := contradiction(facts["totals"]):
-        banners.append(("strong", "The report contradicts itself.", text))
+        found.append(("strong", "The report contradicts itself.", text))
     profile = facts["profile"]
     if profile["status"] != "commissioned":
         text = (
             f"The machine profile “{profile['name']}” is {profile['status']}, not commissioned: nobody has checked on "
             "this machine how its table, angles and field are to be read. Dose and place are a first estimate."
         )
-        banners.append(("", "Not commissioned.", text))
-    return banners
+        found.append(("", "Not commissioned.", text))
+    return found
 
 
 # --- Headline
@@ -146,7 +147,7 @@ def _area(area_cm2: float | None, more: bool) -> str:
     return ("\u2265 " if more else "") + format_quantity(area_cm2, "cm2")
 
 
-def _reaction(facts: Facts) -> dict[str, Any] | None:
+def reaction(facts: Facts) -> dict[str, Any] | None:
     """The tissue-reaction band of the peak; None without a peak."""
     if not facts["peak"]:
         return None

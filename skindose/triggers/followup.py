@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
 
 from skindose.model import Finding
 
@@ -71,3 +73,24 @@ def plan(psd_gy: float | None, fired: bool, finding: bool = False) -> tuple[Cont
         return ()
     dose_gy = _UNKNOWN_PSD_GY if psd_gy is None else psd_gy
     return tuple(one for one in CONTACTS if dose_gy >= one.from_psd_gy or (finding and one.after_finding))
+
+
+class Due(NamedTuple):
+    """A contact of one patient with its dates; both days are included."""
+
+    name: str
+    first: date
+    last: date
+    what: str
+
+
+def due(contacts: Iterable[Contact], procedure_day: date) -> tuple[Due, ...]:
+    """When the contacts of a procedure of that day are due, in order of time.
+
+    >>> [str(one.first) for one in due(plan(4.1, True), date(2026, 11, 25))]
+    ['2026-11-25', '2026-12-05', '2026-12-09', '2026-12-23']
+    """
+    return tuple(
+        Due(one.name, procedure_day + timedelta(one.from_day), procedure_day + timedelta(one.to_day), one.what)
+        for one in contacts
+    )

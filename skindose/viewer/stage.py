@@ -146,13 +146,13 @@ class Stage:
         )
 
     def table(self, boxes: Sequence[shapes.Box]) -> None:
-        """Draw table and pad, translucent; nothing takes them away."""
+        """Draw table and pad, translucent."""
         if not boxes:
             for name in ("table", "table edges"):
                 self.plotter.remove_actor(name, render=False)
             return
         mesh = pyvista.merge([_box(box.corners_mm) for box in boxes])
-        self._solid("table", mesh, _TABLE_COLOUR, 0.06)
+        self._solid("table", mesh, _TABLE_COLOUR, 0.02)  # the dose is looked at through it
         edges = np.concatenate([box.corners_mm[np.array(_EDGES)] for box in boxes])
         self._lines("table edges", edges, _TABLE_COLOUR, 1.0)
 

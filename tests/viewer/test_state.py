@@ -224,7 +224,7 @@ def test_without_any_event_there_is_no_dose(session, monkeypatch):
 # --- Saving
 
 
-def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, procedure, settings, place):
+def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, computed, place):
     before = contents(place)
     session.select(2)
     session.exclude("test shot")
@@ -236,7 +236,7 @@ def test_a_saved_correction_is_what_run_gives_and_the_old_result_stays(session, 
     assert contents(place) == before
     assert not session.unsaved
     options = {"move": ("41-:0,-25,0,0=slid down",), "exclude": "3=test shot"}
-    wanted = clean(summary(pipeline.compute(procedure, settings.model_copy(update=options))))
+    wanted = clean(summary(computed(**options)))
     got = folder.read_facts(fresh)
     revises = got.pop("revises")
     wanted.pop("revises")
