@@ -27,7 +27,7 @@ SAME_MM = 0.01  # vertices this near are the same: what writing and reading agai
 NEAREST_MM = 10.0  # farther off is another place of the skin
 LEAST_MATCHED = 0.9  # of the skin above half the peak: with less on the other body a difference says nothing
 LEVELS_GY = (1, 2, 3, 5, 10, 15)
-WITHIN_PERCENT = (5, 10)
+WITHIN = {5: 0.05, 10: 0.10}  # percent -> share of A
 _SHOWN = 0.05
 _VTP = ".vtp"
 
@@ -81,8 +81,7 @@ def run(a: Path, b: Path, out: Path | None = None) -> dict[str, Any]:
     raises   InputError, OutputError
     """
     found = compare(*_told_apart(open_side(a), open_side(b), (a, b)))
-    with folder.in_sense(f"{a.name}, {b.name}"):
-        document = to_dict(found)
+    document = to_dict(found)
     if out is not None:
         document["files"] = _written(found, document, out)
     return document
@@ -303,7 +302,7 @@ def _map_dict(found: Comparison) -> dict[str, Any]:
     shares = {"compared": found.way or None, "matched_fraction": found.matched_fraction}
     if not found.way:
         why = (
-            f"the bodies differ: {100 * found.matched_fraction:.0f} % of the skin above half the peak lies within "
+            f"the bodies differ: {found.matched_fraction:.0%} of the skin above half the peak lies within "
             f"{NEAREST_MM:g} mm of the other's"
         )
         return {**shares, "reason": why, "largest_difference": None, "above_half_peak": None}
@@ -344,8 +343,8 @@ def _agreement(found: Comparison) -> dict[str, Any]:
         "area_cm2": mm2_to_cm2(float(area[high].sum())),
         "b_over_a": {"mean": float(b @ weight / (a @ weight)), "least": float(ratio.min()), "most": float(ratio.max())},
         **{
-            f"within_{percent}_percent_fraction": float(weight[np.abs(ratio - 1) <= percent / 100].sum())
-            for percent in WITHIN_PERCENT
+            f"within_{percent}_percent_fraction": float(weight[np.abs(ratio - 1) <= share].sum())
+            for percent, share in WITHIN.items()
         },
         "within_8_percent_or_3_mm_fraction": float(weight[near].sum()),
     }

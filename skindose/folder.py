@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from skindose.case import Case
 from skindose.errors import InputError, OutputError
 from skindose.model import FloatArray, Phantom, Procedure, Result
 from skindose.phantom.build import measured
-from skindose.report import CASE, MAP, RESULT, mesh, render
+from skindose.report import CASE, MAP, NAMES, RESULT, contract, mesh, render
 from skindose.report.summary import SCHEMA_VERSION, schema
 
 _REMEDY = "Run the report again."
@@ -61,18 +61,25 @@ def open_result(path: Path) -> Stored:
     folder = path.parent if path.name == RESULT else path
     facts = read_facts(folder)
     where = folder.name or str(folder)
-    if MAP not in facts["files"]:
+    if not facts["peak"] and MAP not in facts["files"]:
         raise InputError(f"this result has no dose map: {facts['no_map_reason']}", where, "Look at its report.html.")
+    for name in (MAP, CASE):
+        if name not in facts["files"]:
+            raise InputError(f"result.json is damaged: it lacks the digest of {name}", where, _REMEDY)
     contents = {name: _whole(folder, name, digest) for name, digest in facts["files"].items()}
     try:
         surface = mesh.read_vtp(contents[MAP])
     except Exception as error:  # its digest is right, so another program wrote both; no parser's words help here
         raise InputError(f"{MAP} cannot be read ({type(error).__name__})", where, _REMEDY) from None
+    if facts["peak"] and not 0 <= facts["peak"]["cell"] < len(surface.triangles):
+        raise InputError(f"result.json is damaged: {MAP} has no cell of the peak's number", where, _REMEDY)
     skin = measured(surface.vertices_mm, surface.triangles) | {"region": surface.region}
     try:
         case = cases.from_bytes(contents[CASE], skin)
     except InputError as error:
         raise error.at(where) from None
+    if {one["sha256"] for one in facts["inputs"]} != {one.sha256 for one in case.procedure.inputs}:
+        raise InputError(f"{CASE} is another procedure's: its files are not those of {RESULT}", where, _REMEDY)
     return Stored(folder, facts, case.body, surface.dose_mgy, surface.uncertainty_mgy, case)
 
 
@@ -86,6 +93,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(_bytes(folder / RESULT))
     except FileNotFoundError:
         raise InputError("this is no result folder: it has no result.json", where, "Give one that run wrote.") from None
+    except NotADirectoryError:
+        raise InputError("this is a file, not a result folder", where, "Give the folder that run wrote.") from None
     except OSError as error:
         raise InputError(f"cannot read the result: {reason(error)}", where, "Mend its rights.") from None
     except (ValueError, RecursionError):
@@ -97,20 +106,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
     missing = [name for name in schema()["required"] if name not in facts]
     if missing:
         raise InputError(f"result.json is damaged: it lacks {', '.join(missing[:3])}", where, _REMEDY)
+    if place := contract.departure(facts, schema(), schema()):
+        raise InputError(f"result.json is damaged at {place[:60]}", where, _REMEDY)
     return dict(facts)
-
-
-@contextmanager
-def in_sense(where: str) -> Iterator[None]:
-    """What is made of a result.json that holds the right names but no sense is one clear line.
-
-    raises   InputError for whatever the inside stumbles over
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        what = f"result.json does not hold what it should ({type(error).__name__})"
-        raise InputError(what, where, _REMEDY) from error
 
 
 def _whole(folder: Path, name: str, digest: str) -> bytes:
@@ -127,7 +125,10 @@ def _whole(folder: Path, name: str, digest: str) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.stat().st_size > _LARGEST_BYTES:
+    about = path.stat()
+    if stat.S_ISFIFO(about.st_mode) or stat.S_ISCHR(about.st_mode) or stat.S_ISSOCK(about.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")  # it would be read for ever
+    if about.st_size > _LARGEST_BYTES:
         raise OSError(errno.EFBIG, "the file is too large")
     return path.read_bytes()
 
@@ -184,7 +185,7 @@ def _refuse_foreign(folder: Path) -> None:
     """A folder that is no former result is not ours to replace."""
     try:
         ours = not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink())
-        ours = ours and (not folder.is_dir() or (folder / RESULT).is_file() or not any(folder.iterdir()))
+        ours = ours and (not folder.is_dir() or _is_result(folder) or not any(folder.iterdir()))
     except OSError as error:
         raise OutputError(f"cannot look into the folder: {reason(error)}", folder.name, "Mend its rights.") from None
     if not ours:
@@ -193,6 +194,17 @@ def _refuse_foreign(folder: Path) -> None:
             folder.name,
             "Move it or choose another --out.",
         )
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether the folder's result.json is one of ours, of any version; other programs have files of that name too."""
+    if not (folder / RESULT).is_file():
+        return False
+    try:
+        facts = json.loads(_bytes(folder / RESULT))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and "schema_version" in facts and "inputs" in facts
 
 
 def _beside(folder: Path, what: str) -> Path:
@@ -213,6 +225,9 @@ def _swap(fresh: Path, folder: Path) -> None:
         if not folder.exists():
             former.rename(folder)
         raise
+    for path in former.iterdir():  # what somebody put beside our files is his
+        if path.name not in NAMES:
+            path.rename(folder / path.name)
     shutil.rmtree(former, ignore_errors=True)
 
 
@@ -237,5 +252,6 @@ def write_file(path: Path, content: bytes, begins: bytes) -> None:
         fresh.write_bytes(content)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to take away
+            fresh.unlink()
         raise OutputError(f"cannot write: {reason(error)}", path.name, "Choose another --out.") from None

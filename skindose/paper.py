@@ -27,10 +27,9 @@ def write_report(result: Path, out: Path | None = None, identified: Path | None 
     """
     pdf.require()
     where = (result.parent if result.name == RESULT else result).absolute()
-    with folder.in_sense(where.name):
-        facts = folder.read_facts(where)
-        who = None if identified is None else _identity(facts, identified)
-        content = pdf.pdf(facts, _pictures(where) if MAP in facts["files"] else pdf.Pictures(), who)
+    facts = folder.read_facts(where)
+    who = None if identified is None else _identity(facts, identified)
+    content = pdf.pdf(facts, _pictures(where) if MAP in facts["files"] else pdf.Pictures(), who)
     target = out or Path(f"{where.name}.pdf")
     folder.write_file(target, content, _BEGINS)
     return target

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from skindose.model import Status
 from skindose.pipeline import compute, compute_case, preview
 from skindose.rdsr.demo import demo_procedure
 from skindose.rdsr.write import to_bytes as dicom
-from skindose.report import CASE, MAP, RESULT
+from skindose.report import CASE, MAP, NAMES, RESULT
 from tests.calibration.records import air_kerma, put
 from tests.close import close
 
@@ -120,7 +121,7 @@ def test_a_correction_says_what_it_revises(source, written, tmp_path):
 
 
 def test_the_preview_is_the_map_without_scatter_beyond_the_fields(source):
-    full, quick = source.dosemap, preview(source.case)
+    full, (_, quick) = source.dosemap, preview(source.case)
     close(quick.peak.skin_dose_mgy, full.peak.skin_dose_mgy, rtol=0.03, because="a peak lies inside the fields")
     # In single cells the preview takes the body for thick everywhere: thin places get more scatter than in the map.
     lit = quick.dose_mgy > 0.5 * full.dose_mgy.max()
@@ -181,6 +182,24 @@ def test_bytes_that_are_no_case(source, content):
         from_bytes(content, {})
 
 
+def test_a_case_of_another_procedure(source, written):
+    theirs = replace(source.case.procedure.inputs[0], sha256="0" * 64)
+    content = to_bytes(replace(source.case, procedure=replace(source.case.procedure, inputs=(theirs,))))
+    (written / CASE).write_bytes(content)
+    facts = json.loads((written / RESULT).read_bytes())
+    facts["files"][CASE] = hashlib.sha256(content).hexdigest()
+    (written / RESULT).write_text(json.dumps(facts))
+    assert "another procedure's" in refused(written)
+
+
+def test_what_lies_beside_our_files_stays(source, written):
+    (written / "note.txt").write_text("looked at by A. Expert")
+    (written / "old").mkdir()
+    assert folder.write_result(source, written).replaced == ("replaced the former result in this folder",)
+    assert (written / "note.txt").read_text() == "looked at by A. Expert"
+    assert sorted(path.name for path in written.iterdir()) == sorted([*NAMES, "note.txt", "old"])
+
+
 def test_a_result_without_map_says_so(tmp_path):
     written = demo_procedure()
     nothing = replace(
@@ -205,3 +224,63 @@ def test_another_kind_of_file_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         folder.write_file(tmp_path / "absent" / "map.png", b"\x89PNG", b"\x89PNG")
     assert [one.name for one in tmp_path.iterdir()] == ["map.png"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("files",), 5),
+        (("files",), []),
+        (("files",), {MAP: "0" * 64}),
+        (("peak",), "high"),
+        (("peak", "cell"), 10**9),
+        (("peak", "cell"), -1),
+        (("peak", "position_mm"), [0.0, 1.0]),
+        (("peak", "skin_dose_mgy"), float("nan")),
+        (("peak", "skin_dose_mgy"), "7"),
+        (("triggers",), [1]),
+        (("procedure",), None),
+        (("calibration",), None),
+        (("warnings",), [5]),
+    ],
+)
+def test_a_result_json_that_was_meddled_with_gives_one_line(written, keys, value):
+    path = written / RESULT
+    facts = json.loads(path.read_text())
+    inside = facts
+    for key in keys[:-1]:
+        inside = inside[key]
+    inside[keys[-1]] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(InputError, match=r"result\.json is damaged"):
+        folder.open_result(written)
+
+
+def test_a_picture_below_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(OutputError, match="cannot write"):
+        folder.write_file(tmp_path / "file" / "map.png", b"\x89PNG", b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", [RESULT, MAP])
+def test_pipes_and_devices_are_not_read(written, name):
+    (written / name).unlink()
+    os.mkfifo(written / name)
+    with pytest.raises(InputError, match="pipe or a device"):
+        folder.open_result(written)
+    (written / name).unlink()
+    (written / name).symlink_to(os.devnull)
+    with pytest.raises(InputError, match="pipe or a device"):
+        folder.open_result(written)
+
+
+@pytest.mark.parametrize("content", ['{"their": "result"}', "[1]", "no JSON"])
+def test_a_folder_with_another_programs_result_json_is_not_replaced(source, tmp_path, content):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / RESULT).write_text(content)
+    (theirs / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="no skindose result"):
+        folder.write_result(source, theirs)
+    assert (theirs / "thesis.txt").read_text() == "precious"
+    assert (theirs / RESULT).read_text() == content

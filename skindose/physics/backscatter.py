@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from skindose.model import Beams, BoolArray, FloatArray, Hits, IntArray, Phantom
 from skindose.physics import jit
+from skindose.physics.last import remembered
 from skindose.physics.quality import Quality, tables
 
 COSINES = 17  # equal steps of the cosine of incidence at which a beam's weights are tabulated
@@ -99,6 +100,7 @@ class Kernels:
     row: IntArray
 
 
+@remembered
 def kernels(beams: Quality) -> Kernels:
     """The weights, once for equal qualities."""
     keys = np.stack([beams.kvp_kv, beams.mean_energy_kev, beams.hvl_mmal], axis=1)

@@ -28,6 +28,7 @@ from skindose.calibration import Calibrations, Curve
 from skindose.errors import SettingsError
 from skindose.model import BoolArray, FloatArray, IntArray, Layer, Machine
 from skindose.physics import data
+from skindose.physics.last import remembered
 from skindose.physics.quality import Quality, tables
 from skindose.units import mm_to_cm
 
@@ -121,6 +122,7 @@ def _scatter_table() -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
     return energy, ratio, dict(zip(names, shaped, strict=True))
 
 
+@remembered
 def _returned(beams: Quality, layers: tuple[Layer, ...], share: FloatArray, mu: FloatArray) -> FloatArray:
     """(events, sides, angles) phi of the whole support, whose upper surface lies on the skin.
 

@@ -9,9 +9,23 @@ from skindose.report.mesh import vtp
 from skindose.report.page import html
 from skindose.report.summary import schema, summary, summary_json
 
-__all__ = ["CASE", "EVENTS", "MAP", "PAGE", "RESULT", "events_csv", "html", "render", "schema", "summary", "vtp"]
+__all__ = [
+    "CASE",
+    "EVENTS",
+    "MAP",
+    "NAMES",
+    "PAGE",
+    "RESULT",
+    "events_csv",
+    "html",
+    "render",
+    "schema",
+    "summary",
+    "vtp",
+]
 
 RESULT, MAP, EVENTS, PAGE, CASE = "result.json", "dosemap.vtp", "events.csv", "report.html", "case.npz"
+NAMES = (RESULT, MAP, EVENTS, PAGE, CASE)  # every file that a result folder may have of ours
 
 
 def render(result: Result) -> dict[str, bytes]:

@@ -26,6 +26,8 @@ _TOP, _CURVE, _BARS, _GAP, _STRIP, _KEY = 34.0, 150.0, 120.0, 66.0, 14.0, 26.0
 _LINE = "#14284b"
 _ALARM = "#a3123a"
 _AHEAD = 10.0  # a level further off than this many times the dose is not drawn
+_THIN = 1.5  # bars up to this width stand without a gap, or they would print grey
+_LABEL = 13.0  # height of a line of text
 _LEAST_S = 1.0  # a procedure shorter than this has no course in time
 
 
@@ -138,7 +140,7 @@ def _curve(events: Events, series: Series) -> str:
     title = f"{series.what.capitalize()}, cumulated, {scale.unit}"
     drawn = [
         box.frame(title),
-        *(_level(level, box) for level in levels),
+        _levels(levels, box),
         svg.path(steps, stroke=_LINE, stroke_width=2.0),
     ]
     drawn.append(_end(total, box))
@@ -179,10 +181,15 @@ class _Box(NamedTuple):
         return "".join(drawn)
 
 
-def _level(level: scene.Level, box: _Box) -> str:
-    y = box.y(level.mgy)
-    drawn = svg.line(_LEFT, y, _LEFT + _ROOM, y, stroke=_ALARM, stroke_width=1.4, stroke_dasharray="7 4")
-    return drawn + svg.words(_LEFT + _ROOM + 6, y + 4, level.label, fill=_ALARM)
+def _levels(levels: tuple[scene.Level, ...], box: _Box) -> str:
+    """From low to high, each label at its line or above the one before."""
+    drawn, beside = [], math.inf
+    for level in levels:
+        y = box.y(level.mgy)
+        beside = min(y, beside - _LABEL)
+        drawn.append(svg.line(_LEFT, y, _LEFT + _ROOM, y, stroke=_ALARM, stroke_width=1.4, stroke_dasharray="7 4"))
+        drawn.append(svg.words(_LEFT + _ROOM + 6, beside + 4, level.label, fill=_ALARM))
+    return "".join(drawn)
 
 
 def _end(total: FloatArray, box: _Box) -> str:
@@ -270,7 +277,7 @@ def _groups(count: int) -> list[list[int]]:
 
 def _bar(left: float, right: float, box: _Box, kind: list[Kind], value_mgy: FloatArray) -> str:
     """A bar, by kind from below where it holds several events."""
-    gap = 0.15 * (right - left)
+    gap = 0.15 * (right - left) if right - left > _THIN else 0.0
     width = min(right - left - gap, 40.0)
     middle = (left + right) / 2
     drawn, foot = [], 0.0

@@ -18,10 +18,13 @@ from skindose.report.scene import (
 )
 from skindose.report.terminal import console, printable
 from skindose.report.wording import Facts, say
+from skindose.triggers.rules import QUANTITIES
+from skindose.units import convert
 
 Row = tuple[str, str, str]
 _MADE_OF_DOSE = frozenset(("Highest cell by region",))  # differs wherever the doses do: no cause
 _HOW = {"cell by cell": "cell by cell", "nearest cell": "by the nearest cell within 10 mm, for the bodies differ"}
+_NONE = "no such rule"
 _STATES = {True: "exceeded", False: "not reached", None: "not evaluable"}
 
 
@@ -61,19 +64,19 @@ def _millimetres(place: list[float]) -> str:
 
 
 def triggers_that_differ(a: Facts | None, b: Facts | None) -> list[dict[str, str]]:
-    """Rules that fired in one only, or stand in one only."""
+    """Rules that one result sees otherwise than the other; a rule of one alone where it fired."""
     if a is None or b is None:
         return []
     states = [{(one["rule"], one["quantity"]): _STATES[one["fired"]] for one in side["triggers"]} for side in (a, b)]
     keys = dict.fromkeys((*states[0], *states[1]))
-    rows = [
-        (rule, quantity, *(side.get((rule, quantity), "no such rule") for side in states)) for rule, quantity in keys
-    ]
-    return [
-        {"rule": rule, "quantity": quantity, "a": of_a, "b": of_b}
-        for rule, quantity, of_a, of_b in rows
-        if of_a != of_b
-    ]
+    pairs = [(key, states[0].get(key, _NONE), states[1].get(key, _NONE)) for key in keys]
+    told = [(key, of_a, of_b) for key, of_a, of_b in pairs if _worth_telling(of_a, of_b)]
+    return [{"rule": key[0], "quantity": key[1], "a": of_a, "b": of_b} for key, of_a, of_b in told]
+
+
+def _worth_telling(of_a: str, of_b: str) -> bool:
+    """Whether the states differ, and not only because the levels are another set."""
+    return of_a != of_b and (_NONE not in (of_a, of_b) or _STATES[True] in (of_a, of_b))
 
 
 # --- Tables
@@ -106,10 +109,13 @@ def _signed(value_mgy: float) -> str:
 
 
 def _percent(ratio: float) -> str:
-    """How much more or less than A, with its sign."""
-    off = 100 * (ratio - 1)
-    text = three_digits(abs(off)) if abs(off) >= 0.005 else "0"
-    return f"{'' if text == '0' else '+' if off > 0 else chr(0x2212)}{text} %"
+    """How much more or less than A, with its sign.
+
+    >>> _percent(1.1), _percent(1.0)
+    ('+10.0 %', '0 %')
+    """
+    off = abs(convert(ratio - 1, "1", "percent"))
+    return f"{'+' if ratio > 1 else chr(0x2212)}{three_digits(off)} %" if off >= 0.005 else "0 %"
 
 
 def map_lines(document: Mapping[str, Any]) -> list[str]:
@@ -142,7 +148,7 @@ def _matched(found: Mapping[str, Any]) -> str:
 
 def _share(fraction: float) -> str:
     """In percent; "100" and "0" only where it is all or nothing."""
-    text = f"{100 * fraction:.1f}"
+    text = f"{fraction:.1%}".rstrip("%")
     whole = {"100.0": "> 99.9" if fraction < 1 else "100", "0.0": "< 0.1" if fraction > 0 else "0"}
     return f"{whole.get(text, text)} %"
 
@@ -168,7 +174,14 @@ def region_rows(document: Mapping[str, Any]) -> list[Row]:
 def making_rows(document: Mapping[str, Any]) -> list[Row]:
     """What differs in the making, triggers last."""
     rows = [(row["what"], row["a"], row["b"]) for row in document["differs"]]
-    return [*rows, *((f"Trigger {row['rule']}, {row['quantity']}", row["a"], row["b"]) for row in document["triggers"])]
+    return [
+        *rows,
+        *((f"Trigger {row['rule']}, {_in_words(row['quantity'])}", row["a"], row["b"]) for row in document["triggers"]),
+    ]
+
+
+def _in_words(quantity: str) -> str:
+    return QUANTITIES[quantity].words if quantity in QUANTITIES else words(quantity)
 
 
 def html(document: Mapping[str, Any], picture_png: bytes | None) -> bytes:

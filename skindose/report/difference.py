@@ -22,6 +22,7 @@ _VIEWS_PX = 1100  # of the width, for the views; the rest for words and scale
 _SMALL_PX, _LINE_PX, _MARGIN_PX = 28, 46, 40
 _BAR_PX = (400, 36)
 _SHADE, _FAINT = 0.24, 0.03  # relief of the body, where there is less than this share of the scale
+_LEAST = 0.01  # of A's highest dose: the scale's end where nothing differs
 _EDGE, _PAPER = (105, 105, 105), (255, 255, 255)
 _NOWHERE = (178, 178, 178)  # skin that the other body does not have
 _MOST_LINES = 4  # of a name
@@ -73,7 +74,7 @@ def _map(letter: str, half: Half, scale: scene.Scale) -> _Row:
 
 def _difference(a: Half, difference_mgy: FloatArray) -> _Row:
     most = float(np.abs(np.nan_to_num(difference_mgy)).max(initial=0.0))
-    scale = scene.dose_scale(most or float(a.dose_mgy.max(initial=0.0)) / 100)
+    scale = scene.dose_scale(most or _LEAST * float(a.dose_mgy.max(initial=0.0)))
     panels = _panels(a)
     views = [_view(a.phantom, difference_mgy / _end_mgy(scale), panel) for panel in panels]
     missing = ("grey: not on B's body",) if np.isnan(difference_mgy).any() else ()

@@ -20,7 +20,7 @@ class Figure(NamedTuple):
 
 
 _OF_EVENTS = "Point at a bar for its event. Events are numbered as in the table below and in events.csv."
-_OF_SHARES = "Sums over the events; the table beside has the totals as the system reported them."
+_OF_SHARES = "Sums over the events; the table below has the totals as the system reported them."
 
 
 def figures(result: Result, facts: dict[str, Any]) -> list[Figure]:

@@ -244,20 +244,22 @@
     return { x: size, y: size, z: size };
   }
 
-  var FAR = 30; /* the eye stands outside the cube; in a parallel projection its distance changes nothing else */
+  /* How far off the eye stands: all that is nearer than it is cut off, and plotly shifts the picture the faster, the farther. */
+  var FAR = 4, FAR_CLOSE = 5;
   var CLOSE_MM = 170; /* half of what a close-up shows from top to bottom */
 
   function camera(name, close) {
     var view = data.views[name], centre = [0, 0, 0];
     if (close) centre = data.peak_mark_mm.map(function (value, k) { return (value - middle[k]) / 2 / CLOSE_MM; });
-    var eye = view.eye.map(function (value, k) { return FAR * value + centre[k]; });
+    var eye = view.eye.map(function (value, k) { return (close ? FAR_CLOSE : FAR) * value + centre[k]; });
     return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
   }
 
+  /* Nothing of an axis is seen. It is not called invisible, for then plotly shapes the texts of ticks all the same. */
   function axis(k) {
     return {
-      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], visible: false, showspikes: false, showticklabels: false, title: { text: "" },
-      ticks: "", showgrid: false, zeroline: false, showline: false, nticks: 1
+      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], showspikes: false, showgrid: false, showline: false, zeroline: false,
+      showbackground: false, showticklabels: false, ticks: "", tickmode: "array", tickvals: [], title: { text: "" }
     };
   }
 
@@ -272,8 +274,12 @@
 
   var buttons = Array.prototype.slice.call(document.querySelectorAll("button[data-view]")), closer = document.getElementById("map-close");
 
+  /* Which view is shown; none once the body was turned away from it. */
   function pressed() {
-    buttons.forEach(function (button) { button.setAttribute("aria-pressed", String(button.dataset.view === shown.view)); });
+    var eye = plot.layout.scene.camera.eye, stands = dot(unit([eye.x, eye.y, eye.z]), unit(data.views[shown.view].eye)) > 0.9999;
+    buttons.forEach(function (button) {
+      button.setAttribute("aria-pressed", String(stands && button.dataset.view === shown.view));
+    });
     closer.setAttribute("aria-pressed", String(shown.close));
   }
 
@@ -281,7 +287,6 @@
   function look(name, close) {
     shown.view = name;
     shown.close = close;
-    pressed();
     var size = HALF_MM / CLOSE_MM;
     return Plotly.relayout(plot, {
       "scene.camera": camera(name, close), "scene.aspectratio": close ? { x: size, y: size, z: size } : ratio(name),
@@ -310,11 +315,12 @@
     return body.cellAt(dot(right, at) + mm * x / (tall / 2), dot(top, at) - mm * y / (tall / 2));
   }
 
-  var tip = document.getElementById("map-tip"), pointed = null;
+  var tip = document.getElementById("map-tip"), mark = document.getElementById("map-cross"), pointed = null;
 
   function read() {
     var cell = pointed ? cellAt(pointed.clientX, pointed.clientY) : -1;
     tip.hidden = cell < 0;
+    mark.hidden = !(pointed && pointed.byKeys);
     if (cell < 0) { plot.removeAttribute("data-cell"); return; }
     var said = reading(cell), box = plot.getBoundingClientRect();
     tip.textContent = said.join("\n");
@@ -337,6 +343,19 @@
   plot.addEventListener("pointermove", point);
   plot.addEventListener("pointerdown", point);
   plot.addEventListener("pointerleave", function () { pointed = null; read(); });
+
+  /* With the shift key the arrows move a cross that reads like the pointer; it starts in the middle of the body's part. */
+  var CROSS_STEP_PX = 8;
+  function moveCross(right, down) {
+    var box = plot.getBoundingClientRect(), at = pointed;
+    if (!at || !at.byKeys) at = {
+      clientX: box.left + box.width * (DOMAIN.x[0] + DOMAIN.x[1]) / 2, clientY: box.top + box.height * (1 - (DOMAIN.y[0] + DOMAIN.y[1]) / 2)
+    };
+    pointed = { clientX: at.clientX + right * CROSS_STEP_PX, clientY: at.clientY + down * CROSS_STEP_PX, byKeys: true };
+    mark.style.left = pointed.clientX - box.left + "px";
+    mark.style.top = pointed.clientY - box.top + "px";
+    read();
+  }
 
   /* --- Drawing anew: one at a time; what was asked for meanwhile is drawn next. */
 
@@ -387,6 +406,7 @@
     var said = whole ? "all " + events + " events" : shown.after ? "after event " + shown.after + " of " + events : "before the first event";
     var highest = k < 0 ? 0 : data.so_far.highest_mgy[k], atPeak = k < 0 ? 0 : data.so_far.at_peak_mgy[k];
     told.textContent = said + ": highest cell " + dose(highest) + ", at the peak (1 cm²) " + dose(atPeak);
+    told.className = whole ? "" : "partial"; /* nobody shall take it for the whole procedure */
     slider.setAttribute("aria-valuetext", told.textContent);
   }
 
@@ -434,8 +454,12 @@
   control("map-lines", function (box) { shown.lines = box.checked; redraw(); });
   control("map-boxes", function (box) { shown.boxes = box.checked; redraw(); });
   control("map-beams", function (choice) {
+    var before = ratio(shown.view).x, zoomed = plot.layout.scene.aspectratio.x / before;
     shown.beams = choice.value;
-    redraw().then(function () { return shown.close ? null : look(shown.view, false); });
+    redraw().then(function () { /* the reader's own size stays, times what the beams need */
+        var size = zoomed * ratio(shown.view).x;
+        return shown.close ? null : Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
+      });
   });
   control("map-end", function (input) {
     var wanted = Number(input.value), fixed = wanted > 0;
@@ -463,14 +487,15 @@
     return Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
   }
 
-  var STEP = Math.PI / 12;
+  var TURN = Math.PI / 12;
+  var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   var KEYS = {
-    ArrowLeft: function () { turn(STEP, 0); }, ArrowRight: function () { turn(-STEP, 0); },
-    ArrowUp: function () { turn(0, STEP); }, ArrowDown: function () { turn(0, -STEP); },
     "+": function () { zoom(1.2); }, "-": function () { zoom(1 / 1.2); }
   };
   plot.addEventListener("keydown", function (event) {
-    var view = buttons[Number(event.key) - 1], act = view ? function () { look(view.dataset.view, false); } : KEYS[event.key];
+    var view = buttons[Number(event.key) - 1], way = ARROWS[event.key], act = KEYS[event.key];
+    if (view) act = function () { look(view.dataset.view, false); };
+    if (way) act = event.shiftKey ? function () { moveCross(way[0], way[1]); } : function () { turn(-way[0] * TURN, -way[1] * TURN); };
     if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     act();
@@ -492,6 +517,7 @@
   /* The history is read once the map stands. */
   function ready() {
     pressed();
+    plot.on("plotly_relayout", pressed);
     unpicked();
     events = body.readHistory();
     slider.max = String(events);
@@ -504,5 +530,5 @@
   }
 
   Plotly.newPlot(plot, [skin(), drawnLines()], layout, { responsive: true, displayModeBar: false, displaylogo: false, plotGlPixelRatio: SHARPNESS })
-    .then(ready, function (error) { failed(error && error.message || "unknown error"); });
+    .then(ready).then(null, function (error) { failed(error && error.message || "unknown error"); });
 })();

@@ -23,7 +23,7 @@ from skindose.report.events import peak_contribution_mgy
 _PLACES = 65535  # steps of a coordinate over the body's largest extent: 0.03 mm for a man
 # Dose so far, as a share of the cell's final dose, is kept in steps of 1 %, rounded: within 0.5 %.
 _LOG_STEP = 0.01
-_LEAST_FINAL = 1e-3  # of the highest dose: a cell that ends below has no history
+_LEAST_FINAL = 2e-3  # of the highest dose: a cell that ends below has no history
 _LEAST_SO_FAR = 2e-4  # of the highest dose: less counts as nothing
 _SPREAD_STEPS, _SPREAD_ZERO = 1000, 20001  # code of the uncertainty: its ratio to the dose in steps of 0.1 %
 _SHOWN_BEAMS = 3  # of an event in several pieces: the first, the middle and the last
@@ -103,11 +103,17 @@ def _body(phantom: Phantom) -> dict[str, Any]:
 
 def _dose(dosemap: DoseMap) -> dict[str, Any]:
     return {
-        "dose_mgy": packed(dosemap.dose_mgy, "<f4"),
+        "dose_mgy": packed(_short(dosemap.dose_mgy), "<f4"),
         "spread": packed(_spread_code(dosemap.dose_mgy, dosemap.uncertainty_mgy), "<u2"),
         "spread_steps": _SPREAD_STEPS,
         "spread_zero": _SPREAD_ZERO,
     }
+
+
+def _short(values: FloatArray) -> NDArray[np.float32]:
+    """Numbers of four bytes with the lowest byte of the fraction rounded away: five digits stay."""
+    bits = np.asarray(values, dtype="<f4").view(np.uint32)
+    return ((bits + np.uint32(0x80)) & np.uint32(0xFFFFFF00)).view(np.float32)
 
 
 def _spread_code(dose_mgy: FloatArray, uncertainty_mgy: FloatArray) -> FloatArray:

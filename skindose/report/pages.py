@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from skindose.report.scene import format_dose_mgy, format_interval_mgy, percent, words
+from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, percent, words
 from skindose.report.wording import Facts, say
 from skindose.triggers.bands import BANDS, band
 from skindose.triggers.followup import plan
 from skindose.units import mgy_to_gy
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DETAILS = {"What": "Peak", "Highest cell": "Highest cell"}  # of the headline, for physicists: their names on page two
 _MOST_TEXTS = 80
 _MOST_FILES = 4
 _MOST_NAMED = 3
+_MOST_ASKED = 5
 _SURE = 0.999  # of the air kerma: a smaller share on the map is worth a line
 _UNKNOWN_GY = 5.0  # a peak that is only a lower bound is followed up at least as one without a map
 
@@ -28,7 +30,7 @@ def page_one(facts: Facts) -> dict[str, Any]:
         "banners": [*said["banners"], *_unsigned(facts["trigger_set"])],
         "peak": said["peak"],
         "meaning": _meaning(facts),
-        "headline": said["headline"],
+        "headline": [*(row for row in said["headline"] if row[0] not in _DETAILS), *_machine_said(said["totals"])],
         "areas": said["areas"] if facts["peak"] else [],
         "signed": said["signed"],
         "fired": [_fired(row) for row in said["triggers"] if row["kind"] == "fired"],
@@ -47,18 +49,25 @@ def page_two(facts: Facts) -> dict[str, Any]:
     """What physicists read: totals, budget, placement, provenance, every warning and assumption that fits."""
     said = say(facts)
     lines = [("Warning:", text) for text in facts["warnings"]] + [("Assumed:", text) for text in facts["assumptions"]]
-    files = [row for row in said["provenance"] if row[0] == "File"]
     others = [row for row in said["provenance"] if row[0] != "File"]
-    more = [("File", f"and {len(files) - _MOST_FILES} more")] if len(files) > _MOST_FILES else []
     return {
         "totals": said["totals"],
         "shares": said["shares"],
         "budget": said["budget"],
-        "placement": [row for row in said["placement"] if row[0] != "Highest cell by region"],
+        "placement": [
+            *((_DETAILS[name], text) for name, text in said["headline"] if name in _DETAILS),
+            *(row for row in said["placement"] if row[0] != "Highest cell by region"),
+        ],
         "texts": lines[:_MOST_TEXTS],
         "texts_left": max(0, len(lines) - _MOST_TEXTS),
-        "provenance": [*files[:_MOST_FILES], *more, *others],
+        "provenance": [*_files(facts["inputs"]), *others],
     }
+
+
+def _files(inputs: list[Facts]) -> list[tuple[str, str]]:
+    """Name and digest in a row each: a long name must not push the digest off the page."""
+    rows = [row for one in inputs[:_MOST_FILES] for row in (("File", one["file"]), ("sha256", one["sha256"]))]
+    return [*rows, ("Files", f"and {len(inputs) - _MOST_FILES} more")] if len(inputs) > _MOST_FILES else rows
 
 
 def contacts(facts: Facts) -> list[tuple[str, str, str]]:
@@ -89,6 +98,14 @@ def _when(facts: Facts, first: int, last: int) -> str:
 # --- Page one
 
 
+def _machine_said(totals: list[Facts]) -> list[tuple[str, str]]:
+    """The totals as clinicians know them from the machine; where it reports none, the sum over the events."""
+    names = ("Air kerma Ka,r", "KAP", "Fluoroscopy")
+    whole = [row for row in totals if not row["kind"]]
+    shown = [row["summed"] if row["reported"] == NO_VALUE else row["reported"] for row in whole]
+    return list(zip(names, shown, strict=True))
+
+
 def _unsigned(trigger_set: Facts) -> list[tuple[str, str, str]]:
     if trigger_set["signed_by"]:
         return []
@@ -100,7 +117,7 @@ def _meaning(facts: Facts) -> str:
     """The number in a sentence for people who did not compute it."""
     peak = facts["peak"]
     if not peak:
-        return "The dose to the skin is not known; air kerma and kerma-area product stand on page 2."
+        return "The dose to the skin is not known. What the machine displayed stands below."
     dose = format_dose_mgy(peak["skin_dose_mgy"])
     if peak["lower_bound_reason"]:
         return (
@@ -150,6 +167,8 @@ def _asked(facts: Facts) -> list[str]:
     """What the rules ask for, each once, and what always follows a trigger."""
     fired = [one for one in facts["triggers"] if one["fired"] is True]
     asked = list(dict.fromkeys(one["what_follows"] for one in fired if one["what_follows"]))
+    if len(asked) > _MOST_ASKED:
+        asked = [*asked[:_MOST_ASKED], f"What {len(asked) - _MOST_ASKED} more rules ask for: see report.html."]
     if facts["peak"] and facts["peak"]["lower_bound_reason"] and contacts(facts):
         asked.append("The peak is only a lower bound: contacts are planned as from 5 Gy at least.")
     if not facts["peak"] and contacts(facts):
@@ -173,7 +192,7 @@ def _flags(facts: Facts) -> list[str]:
         flags.append(f"{percent(on_body)} of the kerma-area product meets the body as it is placed.")
     flags += [*_placed(facts), *_sized(facts), *_changed(facts)]
     flags.append("Earlier procedures of this patient are not counted.")
-    flags.append(f"{len(facts['warnings'])} warnings and {len(facts['assumptions'])} assumptions: see page 2.")
+    flags.append(f"Warnings: {len(facts['warnings'])}; assumptions: {len(facts['assumptions'])}: see page 2.")
     return flags
 
 
@@ -194,8 +213,8 @@ def _sized(facts: Facts) -> list[str]:
 
 def _changed(facts: Facts) -> list[str]:
     changes, left_out = len(facts["user_changes"]), len(facts["excluded_events"])
-    flags = [f"{changes} corrections by the user: see page 2."] if changes else []
-    return [*flags, f"{left_out} events are left out of the map."] if left_out else flags
+    flags = [f"Corrected by the user: {changes} times, see page 2."] if changes else []
+    return [*flags, f"Events left out of the map: {left_out}."] if left_out else flags
 
 
 def _alt(peak: str, facts: Facts) -> dict[str, str]:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 STANDARD = "a-2a"
 TITLE = "Skin dose report"  # also the document's own title: names no patient and no file
 _NO_DATE = datetime.date(1970, 1, 1)  # PDF/A asks for a date; a report without one gets this
-_LONGEST_WORD = 28  # letters; a longer one may be broken anywhere
+_LONGEST_WORD = 20  # letters; a longer one may be broken anywhere
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LETTERS = re.compile(rb'font-size="([0-9.]+)"')
-_LARGER = 1.5
+_LARGER = 1.4
 _BREAK = "\u200b"
 _MOST_PROBED = 200  # characters of a text that are tried in the fonts, beyond those that they surely have
 _REPLACED = "?"
@@ -120,7 +120,7 @@ def _set(content: Mapping[str, Any], folder: str, system_fonts: bool) -> bytes:
         named = content["identity"] and _named(content["identity"], known)
         return compiled(_layout(), _mapped({**content, "identity": named}, known))
 
-    exotic = sorted({sign for text in _texts(content) for sign in text if not _common(sign)})
+    exotic = sorted({sign for text in _texts(content) for sign in text if sign.isprintable() and not _common(sign)})
     known = {sign for sign in exotic[:_MOST_PROBED] if has(sign)}
     try:
         return done(known)

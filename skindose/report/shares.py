@@ -8,9 +8,10 @@ import numpy as np
 
 from skindose.model import BoolArray, Events, FloatArray
 from skindose.report import scene, svg
-from skindose.report.charts import ACQUISITION, FLUOROSCOPY, KINDS, OTHER, WIDTH, kinds
+from skindose.report.charts import KINDS, WIDTH, kinds
 
 _ROW = 66.0
+_PLANES = ("#0b5a4f", "#8a8f96")  # not the colours of the kinds, or plane A would look like acquisition
 
 
 class Share(NamedTuple):
@@ -40,9 +41,8 @@ def share_bars(events: Events) -> tuple[Bar, ...]:
     kind = kinds(events)
     by_kind = [(each.name, np.array([k is each for k in kind], dtype=bool), each.colour) for each in KINDS]
     planes = dict.fromkeys(plane for plane in events.plane if plane not in ("", "single"))
-    colours = (ACQUISITION.colour, FLUOROSCOPY.colour, OTHER.colour)
     by_plane = [
-        (f"plane {plane}", np.array([own == plane for own in events.plane], dtype=bool), colours[k % 3])
+        (f"plane {plane}", np.array([own == plane for own in events.plane], dtype=bool), _PLANES[k % len(_PLANES)])
         for k, plane in enumerate(sorted(planes))
     ]
     bars = []
@@ -83,7 +83,7 @@ def _amount(value: float, unit: str) -> str:
 
 def _share_row(bar: Bar, y: float) -> str:
     """One total: heading, bar, and under it what its parts are."""
-    lacks = f"; {bar.missing} events without" if bar.missing else ""
+    lacks = f"; {bar.missing} event{'s' if bar.missing > 1 else ''} without" if bar.missing else ""
     drawn = [svg.words(8, y, f"{bar.name}: {_amount(bar.total, bar.unit)}{lacks}", size=12.0, font_weight="600")]
     x, width = 8.0, WIDTH - 16.0
     drawn.append(svg.tag("rect", x=x, y=y + 6, width=width, height=16.0, fill="none", stroke=svg.FAINT))

@@ -1,4 +1,6 @@
-"""The skin of the trunk laid flat: cut open along the middle of the front, the middle of the back in the centre.
+"""The skin of the trunk, or of head and neck, laid flat.
+
+It is cut open along the middle of the front, the middle of the back comes to lie in the centre.
 
 A point of the skin goes to
 
@@ -19,13 +21,23 @@ from numpy.typing import NDArray
 
 from skindose.model import BoolArray, FloatArray, IntArray, Phantom
 
-TRUNK = ("thorax", "abdomen", "pelvis")
+
+class Part(NamedTuple):
+    """A part of the body: its name, and the sections that make it, as regions are named."""
+
+    name: str
+    sections: tuple[str, ...]
+
+
+TRUNK = Part("the trunk", ("thorax", "abdomen", "pelvis"))
+HEAD = Part("head and neck", ("head", "neck"))
 _ANGLES = 120  # nodes round the body: 3 degrees, 8 mm on an adult
+_NEAR = 0.15  # of the way between two nodes; points of a cut as near to one stand for it
 _LEVEL_MM = 8.0  # between two outlines
-_ALONG_MM = 4.0  # between two points of a cut that give the outline
 _STEEPEST = 3.0  # change of the outline over height; where it is steeper a fold is seen from its inside
 _SMOOTH = 5  # outlines averaged, so that the sheet's edge is not ragged
 _LEAST_SHARE = 0.05  # skin that would be drawn on less than this share of its area faces up or down: left out
+_ROUNDING = 1e-9
 _FLAT_MM = 1.0  # a surface without depth is a sheet already
 
 
@@ -39,7 +51,7 @@ class Sheet:
     side_mm        (levels, 3) across at the patient's left and right side (90 degrees from the back), and the height;
                    no levels where the surface is flat
     left_out       share of the skin of these regions that faces up or down too much to be drawn
-    whole_surface  the phantom has no trunk: this is all its skin
+    part           what it is the skin of; None where no region of the phantom belongs to it: this is all its skin
     """
 
     cell: IntArray
@@ -47,7 +59,7 @@ class Sheet:
     share: FloatArray
     side_mm: FloatArray
     left_out: float
-    whole_surface: bool
+    part: Part | None
 
 
 class Outline(NamedTuple):
@@ -58,9 +70,9 @@ class Outline(NamedTuple):
     across_mm: FloatArray
 
 
-def flatten(phantom: Phantom) -> Sheet:
-    """The trunk's skin as a sheet; the whole surface of a phantom whose regions have no trunk."""
-    chosen = trunk_cells(phantom)
+def flatten(phantom: Phantom, part: Part = TRUNK) -> Sheet:
+    """The skin of a part as a sheet; the whole surface of a phantom whose regions know no such part."""
+    chosen = cells_of(part, phantom)
     whole = not chosen.any()
     cells = np.flatnonzero(chosen | whole).astype(np.int32)
     solid = phantom.vertices_mm[phantom.triangles[cells]]
@@ -69,14 +81,23 @@ def flatten(phantom: Phantom) -> Sheet:
     share = _area_mm2(corners) / area_mm2
     drawn = share >= _LEAST_SHARE
     left_out = float(area_mm2[~drawn].sum() / area_mm2.sum())
-    return Sheet(cells[drawn], corners[drawn], share[drawn], side, left_out, whole)
+    return Sheet(cells[drawn], corners[drawn], share[drawn], side, left_out, None if whole else part)
 
 
-def trunk_cells(phantom: Phantom) -> BoolArray:
-    """(cells,) whether a cell lies on the trunk, by the name of its region."""
-    named = np.array([name.partition(",")[0].split()[-1] in TRUNK for name in phantom.region_names], dtype=bool)
+def cells_of(part: Part, phantom: Phantom) -> BoolArray:
+    """(cells,) whether a cell lies on the part, by the name of its region."""
+    named = np.array([lies_on(part, name) for name in phantom.region_names], dtype=bool)
     found: BoolArray = named[phantom.region]
     return found
+
+
+def lies_on(part: Part, region: str) -> bool:
+    """Whether a region's name ends in one of the part's sections.
+
+    >>> lies_on(TRUNK, "posterior thorax, left"), lies_on(TRUNK, "left arm")
+    (True, False)
+    """
+    return region.partition(",")[0].split(" ")[-1] in part.sections
 
 
 def cuts(corners: FloatArray, values: FloatArray, level: float) -> FloatArray:
@@ -148,15 +169,24 @@ def _radius(solid: FloatArray, z_mm: FloatArray, centre: FloatArray) -> FloatArr
     cell, step = counted(high - low)
     level = low[cell] + step
     piece = _crossing(solid[cell], solid[cell, :, 2], z_mm[level])[..., :2] - centre
-    points = np.ceil(np.linalg.norm(piece[:, 1] - piece[:, 0], axis=1) / _ALONG_MM).astype(np.int64) + 1
+    first, last = (_node(piece[:, end]) for end in (0, 1))
+    passed = np.abs((last - first + _ANGLES / 2) % _ANGLES - _ANGLES / 2)  # nodes, the short way round
+    points = np.ceil(4 * passed).astype(np.int64) + 2
     own, step = counted(points)
-    along = (step / np.maximum(points[own] - 1, 1))[:, None]
+    along = (step / (points[own] - 1))[:, None]
     point = piece[own, 0] * (1 - along) + piece[own, 1] * along
-    node = np.rint((np.arctan2(point[:, 0], point[:, 1]) / (2 * np.pi) + 0.5) * _ANGLES).astype(np.int64) % _ANGLES
+    place = _node(point)
+    node = np.rint(place).astype(np.int64)
+    near = np.flatnonzero(np.abs(place - node) <= _NEAR)
     radius = np.full((len(z_mm), _ANGLES), -np.inf)
-    np.maximum.at(radius, (level[own], node), np.linalg.norm(point, axis=1))
+    np.maximum.at(radius, (level[own[near]], node[near] % _ANGLES), np.linalg.norm(point[near], axis=1))
     radius[np.isinf(radius)] = np.nan
     return np.column_stack([radius, radius[:, 0]])
+
+
+def _node(point: FloatArray) -> FloatArray:
+    """(n,) where a point (n, 2) seen from the axis lies among the nodes."""
+    return np.asarray((np.arctan2(point[:, 0], point[:, 1]) / (2 * np.pi) + 0.5) * _ANGLES)
 
 
 def counted(count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -241,27 +271,32 @@ def raster(sheet: Sheet, values: FloatArray, pixel_mm: float) -> tuple[FloatArra
     places = (corner - sheet.corners_mm) / pixel_mm  # (pieces, 3, 2): column, row
     columns, rows = (np.ceil(places.max(axis=(0, 1))) + 1).astype(np.int64)
     own, x, y = _pixels_of(places)
-    weights = _barycentric(places[own], x + 0.5, y + 0.5)
-    inside = (weights >= -1e-9).all(axis=1)
-    value = (weights * values[own]).sum(axis=1)
+    a, b, c = _barycentric(places, own, x + 0.5, y + 0.5)
+    inside = np.flatnonzero(np.minimum(np.minimum(a, b), c) >= -_ROUNDING)
+    corner_values = values[own[inside]]
+    value = sum(weight[inside] * corner_values[:, k] for k, weight in enumerate((a, b, c)))
     picture = np.full((rows, columns), -np.inf)
-    np.maximum.at(picture, (y[inside], x[inside]), value[inside])
+    np.maximum.at(picture, (y[inside], x[inside]), value)
     picture[np.isinf(picture)] = np.nan
     return picture, corner
 
 
 def _pixels_of(places: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Every pixel of every piece's box: piece, column, row."""
-    low = np.floor(places.min(axis=1)).astype(np.int64)
-    size = np.floor(places.max(axis=1)).astype(np.int64) - low + 1
-    own, step = counted(size.prod(axis=1))
+    first, second, third = (places[:, k] for k in range(3))
+    low = np.floor(np.minimum(np.minimum(first, second), third)).astype(np.int64)
+    size = np.floor(np.maximum(np.maximum(first, second), third)).astype(np.int64) - low + 1
+    own, step = counted(size[:, 0] * size[:, 1])
     return own, low[own, 0] + step % size[own, 0], low[own, 1] + step // size[own, 0]
 
 
-def _barycentric(corners: FloatArray, x: NDArray[Any], y: NDArray[Any]) -> FloatArray:
-    """(n, 3) weights of the corners (n, 3, 2) at a point each; all >= 0 inside."""
+def _barycentric(
+    corners: FloatArray, own: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(n,) each: the weights of the corners (pieces, 3, 2) at a point of a piece each; all >= 0 inside."""
     (x0, y0), (x1, y1), (x2, y2) = (corners[:, k].T for k in range(3))
     double = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    first = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / double
-    second = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / double
-    return np.stack([first, second, 1 - first - second], axis=1)
+    right, down = x - x2[own], y - y2[own]
+    first = ((y1 - y2) / double)[own] * right + ((x2 - x1) / double)[own] * down
+    second = ((y2 - y0) / double)[own] * right + ((x0 - x2) / double)[own] * down
+    return first, second, 1 - first - second

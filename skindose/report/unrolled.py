@@ -1,4 +1,6 @@
-"""The unrolled map of the trunk, for paper: dose in the scale's colours, isodose lines, the peak, both axes in cm.
+"""The unrolled map, for paper: dose in the scale's colours, isodose lines, the peak, both axes in cm.
+
+It shows the trunk; head and neck where the peak lies there.
 
 Seen from outside with the head up and the middle of the back in the centre: the patient's left is on the left.
 """
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from skindose.model import BoolArray, FloatArray, Phantom
 from skindose.report import scene, svg
 from skindose.report.shapes import vertex_dose_mgy
-from skindose.report.sheet import Sheet, cuts, flatten, raster
+from skindose.report.sheet import HEAD, TRUNK, Sheet, cuts, flatten, lies_on, raster
 from skindose.units import cm_to_mm, gy_to_mgy, mm_to_cm
 
 Facts = dict[str, Any]
@@ -57,20 +59,21 @@ def unrolled_svg(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> str:
 
 
 def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
-    """The skin of the trunk as a flat map, and its caption.
+    """The skin of the trunk as a flat map, and its caption; that of head and neck where the peak lies there.
 
     facts      what `summary.summary` returns, or result.json
     dose_mgy   (cells,)
 
     A phantom whose regions have no trunk is shown whole.
     """
-    sheet = flatten(phantom)
+    on_head = facts["peak"] and lies_on(HEAD, facts["peak"]["region"])
+    sheet = flatten(phantom, HEAD if on_head else TRUNK)
     values = vertex_dose_mgy(phantom, dose_mgy)[phantom.triangles[sheet.cell]]
     scale = scene.dose_scale(float(dose_mgy.max(initial=0.0)))
     pixel_mm = float(np.ptp(sheet.corners_mm, axis=(0, 1)).max()) / _PIXELS
     picture, corner = raster(sheet, values, pixel_mm)
     frame = _framed(picture.shape, pixel_mm, corner)
-    levels = scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"])
+    levels = _crossed(scene.isodose_levels(float(dose_mgy.max(initial=0.0)), facts["triggers"]), values)
     peak = _peak_place(facts, sheet, frame)
     name = f"Skin dose on the unrolled {_what(sheet)}: {_peak_words(facts)}"
     parts = (
@@ -90,7 +93,7 @@ def unrolled(facts: Facts, phantom: Phantom, dose_mgy: FloatArray) -> Drawing:
 
 
 def _what(sheet: Sheet) -> str:
-    return "surface of the phantom" if sheet.whole_surface else "skin of the trunk"
+    return f"skin of {sheet.part.name}" if sheet.part else "surface of the phantom"
 
 
 def _framed(shape: tuple[int, ...], pixel_mm: float, corner_mm: FloatArray) -> _Frame:
@@ -115,6 +118,11 @@ def _picture(picture: FloatArray, scale: scene.Scale, frame: _Frame) -> str:
         height=frame.height,
         preserveAspectRatio="none",
     )
+
+
+def _crossed(levels: tuple[scene.Level, ...], values: FloatArray) -> tuple[scene.Level, ...]:
+    """Those that have a line on this map."""
+    return tuple(level for level in levels if level.mgy < values.max(initial=0.0))
 
 
 class _Style(NamedTuple):
@@ -256,7 +264,7 @@ def _sides(sheet: Sheet, frame: _Frame) -> str:
 def _arms(sheet: Sheet, picture: FloatArray, frame: _Frame) -> str:
     """A word in the gaps at the sides, where the arms are cut off."""
     drawn = []
-    for column in range(2 if len(sheet.side_mm) else 0):
+    for column in range(2 if sheet.part == TRUNK and len(sheet.side_mm) else 0):
         at = frame.place(sheet.side_mm[:, column], sheet.side_mm[:, 2])
         x, y = ((at - (_LEFT, _TOP)) / frame.pixel).astype(np.int64).T
         skin = np.isfinite(picture[np.clip(y, 0, len(picture) - 1), np.clip(x, 0, picture.shape[1] - 1)])

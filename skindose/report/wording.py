@@ -301,8 +301,17 @@ def _provenance(facts: Facts) -> Rows:
         ("Calibration", calibration_words(facts["calibration"])),
         ("Phantom", f"{_body(facts['phantom'])}, {facts['phantom']['cells']} cells"),
         ("Trigger levels", signed(facts["trigger_set"])),
+        *_revises(facts["revises"]),
         ("Program", f"{software['name']} {software['version']}, schema {facts['schema_version']}"),
     ]
+
+
+def _revises(revision: Facts | None) -> Rows:
+    """Which result this one corrects, by whom and why; none where it is the first."""
+    if not revision:
+        return []
+    who = _joined((revision["by"] and f"by {revision['by']}", revision["note"]), ": ", "")
+    return [("Corrects", _joined((revision["folder"], f"result.json sha256 {revision['sha256']}", who)))]
 
 
 def calibration_words(facts: Facts) -> str:

@@ -50,14 +50,13 @@ def view(
 
     with quiet():
         stage = Stage(session.phantom, off_screen=screenshot is not None)
-        painter = Painter(session, stage, None if scale_gy is None else gy_to_mgy(scale_gy))
+        end_mgy = None if scale_gy is None else gy_to_mgy(scale_gy)
+        painter = Painter(session, stage, end_mgy, still=screenshot is not None)
         if looked is not None:
             stage.look(looked)
         for line in painter.told():
             print(line)
         if screenshot is not None:
-            painter.help = False
-            painter.texts()
             folder.write_file(screenshot, stage.png(), b"\x89PNG")
             print(f"Written: {screenshot}")
             return

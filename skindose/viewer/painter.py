@@ -6,7 +6,7 @@ import numpy as np
 
 from skindose.model import FloatArray
 from skindose.report import shapes
-from skindose.report.scene import VIEWS, Level, Scale, dose_scale, isodose_levels
+from skindose.report.scene import DISCLAIMER, VIEWS, Level, Scale, dose_scale, format_dose_mgy, isodose_levels
 from skindose.viewer import words
 from skindose.viewer.stage import ALARM, FAINT, INK, Stage
 from skindose.viewer.state import Kind, Session
@@ -19,17 +19,20 @@ class Painter:
 
     end_mgy      fixed end of the scale; None: a round one above the highest dose
     beam, table, isodoses, help   whether these are drawn
+    still        nobody can press a key: a picture
     pointed      cell under the pointer
     line         what the window asks or says; "" for nothing
     """
 
-    def __init__(self, session: Session, stage: Stage, end_mgy: float | None = None) -> None:
+    def __init__(self, session: Session, stage: Stage, end_mgy: float | None = None, still: bool = False) -> None:
         self.session, self.stage, self._end_mgy = session, stage, end_mgy
         self.beam = self.table = self.isodoses = self.help = True
+        self.still = still
         self.pointed: int | None = None
         self.line = ""
         self._events = words.event_lines(session.result)
         self._scale: Scale | None = None
+        self._beyond = False  # skin has more dose than the fixed scale shows
         self._levels: tuple[Level, ...] = ()
         self.scale()
         self.draw()
@@ -50,7 +53,8 @@ class Painter:
         most = float(dosemap.dose_mgy.max(initial=0.0)) if dosemap is not None else 0.0
         end = most if self._end_mgy is None else self._end_mgy
         scale = dose_scale(end)
-        note = "" if self._end_mgy is None else f"fixed{' (skin above it has its end colour)' if most > end else ''}"
+        self._beyond = self._end_mgy is not None and most > end
+        note = "" if self._end_mgy is None else "fixed, exceeded" if self._beyond else "fixed"
         if scale != self._scale:
             self._scale = scale
             self.stage.body(scale, note)
@@ -106,15 +110,21 @@ class Painter:
             ("kind", self.state(), kind_colour, 11),
             ("warning", self.warning(), ALARM, 11),
             ("event", self._event_line(), ALARM if session.why_no_beam() else INK, 11),
-            ("move", words.move_line(session.first, session.offset), INK, 11),
+            ("move", "" if self.still else session.move_line(), INK, 11),
             ("line", self.line, "#0b5fc4", 12),
-            ("help", words.HELP[0] if self.help else "H: help", FAINT, 9),
-            ("more help", words.HELP[1] if self.help else "", FAINT, 9),
+            *(("help" * number, line, FAINT, 9) for number, line in enumerate(self._bottom(), 1)),
         ]
+
+    def _bottom(self) -> tuple[str, str]:
+        """Two lines at the lower edge: the keys, or on a picture what it is worth."""
+        if self.still:
+            first, _, rest = DISCLAIMER.partition(". ")
+            return f"{first}.", rest
+        return words.HELP if self.help else ("H: help", "")
 
     def told(self) -> tuple[str, ...]:
         """The same for the terminal."""
-        lines = (self.session.headline(), f"Shown: {self.state()}.", self._event_line(), self.warning())
+        lines = (self.session.headline(), f"Shown: {self.state()}.", self._event_line(), self.warning(), DISCLAIMER)
         return tuple(filter(None, lines))
 
     def _event_line(self) -> str:
@@ -133,6 +143,8 @@ class Painter:
         doubts = [self.session.difference]
         if profile["status"] != "commissioned":
             doubts.append(f"Not commissioned: the machine profile {profile['name']} is {profile['status']}.")
+        if self._beyond:
+            doubts.append(f"The scale ends at {format_dose_mgy(self._end_mgy)}: skin above it has its end colour.")
         return " ".join(filter(None, doubts))
 
 

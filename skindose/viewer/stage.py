@@ -258,6 +258,11 @@ class Stage:
         known.input = words
         known.SetVisibility(bool(words))
 
+    def hurry(self) -> None:
+        """Without smooth edges where no graphics card draws: they take most of the time there."""
+        if "llvmpipe" in self.plotter.render_window.ReportCapabilities():
+            self.plotter.render_window.SetMultiSamples(0)
+
     # --- Pictures
 
     def picture(self) -> NDArray[np.uint8]:

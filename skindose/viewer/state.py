@@ -157,6 +157,10 @@ class Session:
         """The sliders: left, head, up in mm and the turn in degrees."""
         return self.edits.moves.get(self.first, NOWHERE)
 
+    def move_line(self) -> str:
+        """What the sliders move and by how much, in words."""
+        return words.move_line(self.first, self.offset, bool(self.stored.case.settings.move))
+
     @property
     def unsaved(self) -> bool:
         """Whether something is changed and not saved."""
@@ -261,7 +265,7 @@ class Session:
         if not self.edits.any():
             raise SettingsError("nothing is changed", "save", "Move the patient or leave an event out first.")
         told("Computing with the uncertainty ...")
-        source = self.stored.path
+        source = self.stored.path.resolve()
         digest = hashlib.sha256((source / "result.json").read_bytes()).hexdigest()
         revises = Revision(source.name, digest, who, why)
         result = pipeline.compute_case(replace(self.stored.case, settings=self.settings(why), revises=revises))
@@ -279,9 +283,9 @@ def _reserved(source: Path) -> Path:
     """A new empty folder for the next version: `<name>.v2` beside `<name>`, then `.v3`, whichever is free first."""
     version = _VERSION.fullmatch(source.name)
     name = version[1] if version else source.name
-    number = 1 + max((_number(path.name, name) for path in source.resolve().parent.iterdir()), default=1)
+    number = 1 + max((_number(path.name, name) for path in source.parent.iterdir()), default=1)
     for count in range(max(number, 2), max(number, 2) + 100):
-        fresh = source.resolve().parent / f"{name}.v{count}"
+        fresh = source.parent / f"{name}.v{count}"
         try:
             fresh.mkdir()
         except FileExistsError:

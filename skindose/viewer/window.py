@@ -18,8 +18,9 @@ from skindose.viewer.stage import INK
 from skindose.viewer.state import Session
 
 TICK_MS = 30
-REST_S = 0.4  # a slider that has not moved for so long rests: the whole map is computed
+REST_S = 0.4  # a slider that was let go and has not moved for so long rests: the whole map is computed
 PLAY_S = 0.1  # for one step
+_STARTS = 100  # VTK's loop may end by itself while the window opens (seen on X, one time in ten on a busy machine)
 PLAY_STEPS = 300  # at most, for the whole case
 _STYLE = {"style": "modern", "color": INK, "slider_width": 0.016, "tube_width": 0.005, "title_height": 0.014}
 _NAMES = dict(zip(AXES, ("left", "towards the head", "up", "turn, left side up"), strict=True))
@@ -58,12 +59,12 @@ class Window:
     """
 
     def __init__(self, session: Session, painter: Painter, by: str) -> None:
-        self.session, self.painter, self.by = session, painter, by
+        self.session, self.painter, self.by = session, painter, said(by)
         self.stage = painter.stage
         self.plotter = painter.stage.plotter
         self.prompt: Prompt | None = None
         self.chosen = 0  # slider that + and - move
-        self.playing = self.leaving = False
+        self.playing = self.leaving = self._held = self._ended = False
         self._moved_at: float | None = None
         self._played_at = 0.0
         self._due = Due.NOTHING
@@ -74,11 +75,16 @@ class Window:
     def run(self) -> None:
         """Open the window and serve it."""
         self._make_sliders()
-        self.plotter.show(title=f"skindose: {self.session.stored.path.name}", auto_close=False, interactive=False)
+        self.plotter.show(
+            title=f"skindose: {self.session.stored.path.resolve().name}", auto_close=False, interactive=False
+        )
+        self.stage.hurry()
         self._listen()
         self.painter.texts()
         self.plotter.render()
-        self.plotter.iren.interactor.Start()
+        for _ in range(_STARTS):
+            if not self._ended:
+                self.plotter.iren.interactor.Start()
         self.plotter.close()
 
     def _listen(self) -> None:
@@ -92,6 +98,8 @@ class Window:
         style.AddObserver("KeyPressEvent", lambda *_: None)
         interactor.AddObserver("KeyPressEvent", lambda *_: self.key(interactor.GetKeySym(), interactor.GetKeyCode()))
         interactor.AddObserver("MouseMoveEvent", lambda *_: self.point(*interactor.GetEventPosition()))
+        interactor.RemoveObservers("ExitEvent")
+        interactor.AddObserver("ExitEvent", lambda *_: self._quit())  # the window's own button
         interactor.AddObserver("TimerEvent", lambda *_: self.tick(time.monotonic()))
         interactor.CreateRepeatingTimer(TICK_MS)
 
@@ -105,6 +113,9 @@ class Window:
             )
             for k, axis in enumerate(AXES)
         ]
+        for slider in self._sliders:
+            slider.AddObserver("StartInteractionEvent", lambda *_: self._hold(True))
+            slider.AddObserver("EndInteractionEvent", lambda *_: self._hold(False))
         self._events = self._slider((1, max(count, 2)), (0.25, 0.85, 0.095), "event", self.to_event)
         self._put_sliders()
 
@@ -133,6 +144,11 @@ class Window:
         look.SetEndCapLength(0.003)
         look.SetEndCapWidth(0.012)
         return slider
+
+    def _hold(self, held: bool) -> None:
+        """A slider is taken, or let go."""
+        self._held = held
+        self._moved_at = None if self._moved_at is None else time.monotonic()
 
     def _mover(self, k: int) -> Callable[[float], None]:
         def moved(value: float) -> None:
@@ -170,7 +186,7 @@ class Window:
             self._play_on()
         if self._due is Due.MAP:
             self.session.preview()
-        elif self._moved_at is not None and now - self._moved_at >= REST_S:
+        elif self._moved_at is not None and not self._held and now - self._moved_at >= REST_S:
             self._moved_at = None
             self.session.rest()
             if self.session.needs_full:
@@ -348,7 +364,7 @@ class Window:
             fresh = self.session.save(self.by, reason, self._say_now)
         except SkindoseError as error:
             return error.what
-        self._told = f"Saved as {fresh.name}; {self.session.stored.path.name} stays as it was."
+        self._told = f"Saved as {fresh.name}; {self.session.stored.path.resolve().name} stays as it was."
         self._wants(Due.LOOK)
         return ""
 
@@ -361,4 +377,5 @@ class Window:
             self.leaving = True
             self._say("The correction is not saved. S: save, Q again: quit without.")
         else:
+            self._ended = True
             self.plotter.iren.interactor.TerminateApp()

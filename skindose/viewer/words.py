@@ -66,11 +66,14 @@ def event_lines(result: Result) -> list[str]:
     return lines
 
 
-def move_line(first: int, offset: Offset) -> str:
-    """What the sliders move, and by how much."""
+def move_line(first: int, offset: Offset, further: bool = False) -> str:
+    """What the sliders move, and by how much.
+
+    further   the stored result has moves already
+    """
     which = f"From event {first + 1} on" if first else "Whole case"
     moved = [f"{value:g} {unit} {axis}" for axis, unit, value in zip(AXES, UNITS, offset, strict=True) if value]
-    return f"{which}: {', '.join(moved) or 'not moved'}"
+    return f"{which}: {', '.join(moved) or 'not moved'}{' (beyond the moves stored)' if further else ''}"
 
 
 def differs(stored_mgy: FloatArray, now_mgy: FloatArray, limit: float) -> str:

@@ -114,6 +114,12 @@ def test_levels_passed_and_the_next_one_are_lines(total_mgy, shown):
     assert [text for text in texts(chart) if text.startswith("level")] == [f"level {level} Gy" for level in shown]
 
 
+def test_labels_of_near_levels_do_not_lie_on_each_other():
+    chart = dose_chart_svg(facts_of(levels=(2.0, 2.1, 3.0)), many(4), np.full(4, 4000.0))
+    heights = [float(e.get("y")) for e in elements(chart, "text") if e.text.startswith("level")]
+    assert (np.diff(heights) <= -13.0).all()  # from low to high, a line's height apart
+
+
 @pytest.mark.parametrize("count", [1, 2, 316, 1000, 2503])
 def test_any_number_of_events_is_readable(count):
     chart = dose_chart_svg(facts_of(), many(count), np.full(count, 4000.0 / count))
@@ -189,7 +195,15 @@ def test_shares_are_drawn_in_proportion():
     fluoroscopy = next(width for text, width in parts.items() if text.startswith("Air kerma, fluoroscopy"))
     close(fluoroscopy / 744.0, 3000 / 4502, rtol=1e-3, because="coordinates have two decimals")
     assert "fluoroscopy 3.00 Gy (67 %)" in texts(drawing)
-    assert "KAP: 315 Gy·cm²; 1 events without" in texts(drawing)
+    assert "KAP: 315 Gy·cm²; 1 event without" in texts(drawing)
+
+
+def test_planes_have_colours_of_their_own_and_differ_without_them():
+    bars = {bar.name: bar for bar in share_bars(make_events(plane=("A", "B", "A")))}
+    one, other = (part.colour for part in bars["Air kerma by plane"].parts)
+    assert not {one, other} & {kind.colour for kind in KINDS}
+    assert contrast(one, other) > 1.9
+    assert min(contrast(one, "#ffffff"), contrast(other, "#ffffff")) > 3
 
 
 def test_one_plane_is_not_split():

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from skindose.case import Revision
 from skindose.model import Finding
 from skindose.report import render
 from skindose.report.page import html, map_payload
@@ -166,6 +167,30 @@ def test_a_map_that_no_beam_meets_is_drawn_and_says_so():
 
 def test_shows_the_makers_own_estimate_beside_ours():
     assert "4.10 Gy (from the file)" in Page(html(make_result(events=make_events(vendor_peak_mgy=4100.0)))).text
+
+
+def test_a_corrected_result_says_which_one_it_corrects_who_and_why():
+    result = make_result()
+    revision = Revision("case1", "ab" * 32, HOSTILE, "lay 5 cm lower")
+    page = Page(html(replace(result, case=replace(result.case, revises=revision))))
+    assert "Corrects" in page.text
+    assert f"case1, result.json sha256 {'ab' * 32}, by <script>" in page.text
+    assert "lay 5 cm lower" in page.text
+    assert "Corrects" not in Page(html(result)).text
+
+
+def test_the_head_says_what_is_exceeded_and_what_follows(page):
+    head = page.text[: page.text.index("ncrp-168, levels")]
+    assert "1 of 3 exceeded: peak skin dose over 3.00 Gy" in head
+    assert "What follows follow-up of the patient" in head
+    assert "Not evaluable 1 of 3 triggers" in head
+
+
+def test_figures_need_no_script(page):
+    mapless = Page(html(make_mapless()))
+    assert page.tags.count("svg") == 3
+    assert mapless.tags.count("svg") == 2
+    assert "Air kerma at the reference point, cumulated" in mapless.text
 
 
 def test_events_have_letters_for_where_a_value_comes_from(page):

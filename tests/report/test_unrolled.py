@@ -134,6 +134,19 @@ def test_a_peak_on_an_arm_is_not_on_the_map_and_the_map_says_so(body):
     assert "The peak is not on this map. Not shown: the rest of the body, with at most 2.50 Gy (right arm)." in caption
 
 
+@pytest.mark.parametrize("side", [+1, -1])
+def test_a_peak_on_the_head_has_the_head_unrolled(body, side):
+    x, _, z = body.centroid_mm.T
+    temple = (side * x > 55) & (np.abs(z + 60) < 15)
+    reading, caption = drawn(body, np.where(temple, 2500.0, 0.0))
+    left_cm, below_cm = reading.peak_cm()
+    assert 10 < side * left_cm < 20  # a quarter of a head's girth of 55 cm from the middle of the back
+    assert 4.5 < below_cm < 7.5
+    assert caption.startswith("The skin of head and neck, cut open")
+    assert "arm" not in reading.words
+    assert "Not shown" not in caption  # the rest of the body has no dose
+
+
 def test_says_by_how_much_areas_are_distorted(body):
     _, caption = drawn(body, cone_on(body, [0.0, 0.0, -500.0]))
     low, high, peak = map(

@@ -45,6 +45,7 @@ def test_a_picture_is_written_without_a_display_and_its_text_printed(written, tm
     assert " mm below the crown" in out
     assert "stored result; whole case" in out
     assert "Not commissioned" in out
+    assert "Not a measurement" in out
     with Image.open(tmp_path / "map.png") as image:
         assert image.size == (1280, 860)
 

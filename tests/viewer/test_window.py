@@ -23,6 +23,23 @@ def texts(picture, colour, rows):
     return int(seen.of_colour(picture[rows, :500], colour, 40).sum())
 
 
+def leaves_out_and_saves(display, place):
+    """The first event, with a reason; what is saved says so."""
+    display.key("Home", "x")
+    display.type("test shot q s")  # a prompt takes the letters that are keys elsewhere
+    display.key("Return", "s")
+    display.type("slid down")
+    display.key("Return")
+    fresh = place.parent / "demo.v2"
+    facts = display.until(lambda: (fresh / "result.json").is_file() and json.loads((fresh / "result.json").read_text()))
+    moved = {change["kind"]: change for change in facts["user_changes"]}
+    assert moved["excluded"]["events"] == [1]
+    assert moved["excluded"]["note"] == "test shot q s"
+    assert moved["moved"]["offset_mm"][1] > 100
+    assert facts["revises"]["by"] == "B. Tester"
+    assert facts["revises"]["note"] == "slid down"
+
+
 def test_the_window_shows_steps_moves_leaves_out_and_saves(display, written, place):
     session = Session.open(written)
     with quiet():
@@ -49,6 +66,7 @@ def test_the_window_shows_steps_moves_leaves_out_and_saves(display, written, pla
     # The first event alone makes no such dose; a drag goes there, keys come back.
     before = seen.dark(display.picture()[hot]).sum()
     display.drag((1070, 779), (335, 779))
+    display.drop()
     display.until(lambda: seen.dark(display.picture()[hot]).sum() == 0)
     display.key("End")
     display.until(lambda: seen.dark(display.picture()[hot]).sum() == pytest.approx(before, rel=0.1))
@@ -56,21 +74,10 @@ def test_the_window_shows_steps_moves_leaves_out_and_saves(display, written, pla
     # A dragged slider moves the patient: a rough map at once, marked in red, then the whole one.
     display.drag((140, 482), (185, 482))
     display.until(lambda: texts(display.picture(), seen.RED, kind) > 20)
+    display.drop()
     display.until(lambda: texts(display.picture(), seen.RED, kind) == 0)
 
-    display.key("Home", "x")
-    display.type("test shot q s")  # a prompt takes the letters that are keys elsewhere
-    display.key("Return", "s")
-    display.type("slid down")
-    display.key("Return")
-    fresh = place.parent / "demo.v2"
-    facts = display.until(lambda: (fresh / "result.json").is_file() and json.loads((fresh / "result.json").read_text()))
-    moved = {change["kind"]: change for change in facts["user_changes"]}
-    assert moved["excluded"]["events"] == [1]
-    assert moved["excluded"]["note"] == "test shot q s"
-    assert moved["moved"]["offset_mm"][1] > 100
-    assert facts["revises"]["by"] == "B. Tester"
-    assert facts["revises"]["note"] == "slid down"
+    leaves_out_and_saves(display, place)
     for name in written.iterdir():
         assert (place / name.name).read_bytes() == name.read_bytes()
 

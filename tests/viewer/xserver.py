@@ -41,7 +41,7 @@ class Display:
     def start(self, *arguments):
         environment = {**os.environ, "DISPLAY": self.name, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "skindose", *arguments],
+            [sys.executable, "-X", "faulthandler", "-m", "skindose", *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -68,12 +68,14 @@ class Display:
         self.do("type", "--delay", "30", text)
 
     def drag(self, start, end, steps=4):
-        """From a pixel to another, in steps, as a hand does; pixels count from the upper left corner."""
+        """From a pixel to another, as a hand does, until `drop`; pixels count from the upper left corner."""
         self.do("mousemove", *map(str, start), "mousedown", "1")
         for step in range(1, steps + 1):
             x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
             self.do("mousemove", str(x), str(y))
             time.sleep(0.05)
+
+    def drop(self):
         self.do("mouseup", "1")
 
     def picture(self):
@@ -84,7 +86,7 @@ class Display:
         """What `found` gives as soon as it gives something."""
         deadline = time.monotonic() + timeout_s
         while not (value := found()):
-            assert self.program.poll() is None, self.program.communicate()
+            assert self.program.poll() is None, (self.program.returncode, self.program.communicate())
             assert time.monotonic() < deadline, "it never came"
             time.sleep(0.1)
         return value
