@@ -19,6 +19,7 @@ from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
 from skindose.registry import Registry
 from skindose.report import mail
+from skindose.report.digest import compose_digest
 from skindose.report.mail_words import Alert, planned
 
 Deliver = Callable[[EmailMessage, Sequence[str], MailServer], dict[str, Outcome]]
@@ -46,11 +47,12 @@ class Round:
 
 
 def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) -> Round:
-    """Send every mail that is due; stops where the server itself fails, since no other mail would do better.
+    """Escalate, send every mail that is due, and tell the administrator what failed.
 
+    Stops where the server itself fails, since no other mail would do better.
     raises   RegistryError when the registry cannot be written: mails not yet claimed stay queued
     """
-    from skindose.registry import outgoing
+    from skindose.registry import escalation, outgoing
 
     done = Round()
     if people.mail is None:
@@ -58,6 +60,19 @@ def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) 
         if waiting:
             done.tell(f"{NO_SERVER}; {waiting} wait. Write [mail] into alerts.toml.")
         return done
+    escalation.escalate(registry, people)
+    if _send_due(registry, people, deliver, done):
+        for line in escalation.digest(registry, people.administrators, people.domain):
+            done.tell(line)
+        _send_due(registry, people, deliver, done)
+    return done
+
+
+def _send_due(registry: Registry, people: People, deliver: Deliver, done: Round) -> bool:
+    """Send what is due; False where the server itself fails."""
+    from skindose.registry import outgoing
+
+    assert people.mail is not None
     lease = timedelta(seconds=_LEASE_TIMES * people.mail.timeout_s + 60)
     while (letter := outgoing.claim(registry, lease)) is not None:
         outcome = _try(letter, people, deliver)
@@ -66,8 +81,8 @@ def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) 
         if outcome.state is not State.SENT:
             done.tell(f"{outcome.reason}. {outcome.remedy}".strip())
         if _is_the_servers(outcome):
-            break
-    return done
+            return False
+    return True
 
 
 def _is_the_servers(outcome: Outcome) -> bool:
@@ -90,6 +105,8 @@ def _message(letter: Any, people: People) -> EmailMessage:
         people.mail.sender, letter.recipient, letter.message_id, people.local(letter.date).replace(microsecond=0)
     )
     known = letter.alert
+    if known is None:
+        return compose_digest(letter.lines, envelope)
     facts = _facts(known)
     alert = Alert(
         case=known.case,

@@ -111,6 +111,7 @@ def queue_again(entry: Entry, alert: Alert, again: bool, domain: str) -> int:
     rows = list(Outgoing.objects.filter(alert=alert))
     for row in (one for one in rows if one.state == FAILED):
         row.state, row.attempts, row.next_at, row.last_error = QUEUED, 0, now(), ""
+        row.document = canonical({**json.loads(row.document), "digested": False})
         entry.change(row)
     count = len([row for row in rows if row.state == QUEUED])
     for row in (one for one in rows if again and one.state == SENT and not one.purpose.startswith("resend")):
