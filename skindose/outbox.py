@@ -65,6 +65,8 @@ def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) 
         for line in escalation.digest(registry, people.administrators, people.domain):
             done.tell(line)
         _send_due(registry, people, deliver, done)
+    for line in escalation.unheard():
+        done.tell(line)
     return done
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from skindose.registry import alerts, audit, outgoing
 from skindose.registry.alerts import SENT, WAITING, People
 from skindose.registry.audit import Entry, canonical, now
+from skindose.registry.guard import guarded
 from skindose.registry.models import Alert, Outgoing
 from skindose.registry.outgoing import To
 from skindose.registry.records import Registry
@@ -71,6 +72,19 @@ def digest(registry: Registry, administrators: tuple[str, ...], domain: str) -> 
             _queue(entry, address, purpose, lines, domain)
         entry.details |= {"lines": len(lines)}
     return lines
+
+
+def unheard() -> list[str]:
+    """What stays wrong until somebody mends it: told in every round, whether or not the administrator has a mailbox.
+
+    raises   RegistryError
+    """
+    with guarded():
+        open_ = Outgoing.objects.filter(state=outgoing.FAILED, alert__state__in=(WAITING, SENT))
+        failed, without = open_.count(), len(alerts.without_mail())
+    look = "`skindose alerts list --open` has them."
+    said = [f"Mails of open alerts that failed for good: {failed}. {look}"] if failed else []
+    return [*said, *([f"Open alerts whose roles nobody holds: {without}. {look}"] if without else [])]
 
 
 def _failed(entry: Entry) -> Iterator[str]:

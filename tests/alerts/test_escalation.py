@@ -129,10 +129,12 @@ def test_somebody_is_found_for_the_role_later(sqlite_home, server):
     handler, port = server
     with open_registry() as registry:
         made.receive(registry, crew=made.people(recipient=[]))
-        send(registry, port, recipient=[])
+        assert any("nobody holds: 1" in line for line in send(registry, port, recipient=[]).trouble)
         assert taken(handler) == [ADMIN]
+        assert any("nobody holds: 1" in line for line in send(registry, port, recipient=[]).trouble), "never silence"
         send(registry, port)
         assert taken(handler) == [made.A, made.B]
+        assert send(registry, port).trouble == []
 
 
 def test_the_digest_says_what_failed_once_a_day(sqlite_home):
@@ -150,6 +152,8 @@ def test_the_digest_says_what_failed_once_a_day(sqlite_home):
         too_late(registry)
         send(registry, port, **crew)
         assert taken(handler) == [], "the deputy's mail failed too; it stands in tomorrow's digest"
+        trouble = send(registry, port, **crew).trouble
+        assert trouble[0].startswith("Mails of open alerts that failed for good: 2."), "never silence"
         next_day(registry)
         send(registry, port, **crew)
         assert taken(handler) == [ADMIN]
