@@ -1,7 +1,9 @@
 """What people do with alerts: take them on, send them again, note contacts. And who they are: alerts.toml."""
 
 import json
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -197,3 +199,11 @@ def test_reports_of_other_patients_are_other_cases(sqlite_home):
         cases = {made.receive(registry, registered.report(study)) for study in "ab"}
         assert {row["case"] for row in alerts.listed()} == cases
         assert len(cases) == 2
+
+
+def test_the_example_of_the_documentation_is_valid():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    found = recipients.parse(tomllib.loads(text.split("```toml\n")[1].split("```")[0]))
+    assert found.addresses("operator", "CATHLAB1") == ("lab1@example.org",)
+    assert found.addresses("operator", "elsewhere") == ()
+    assert found.mail.port == 587
