@@ -5,9 +5,10 @@
 #
 #   system_packages.sh [NAME:PACKAGE ...]     default: all that `make test` can use
 set -eu
-wanted=${*:-"dsrdump:dcmtk chromium:chromium Xvfb:xvfb xdotool:xdotool libEGL.so.1:libegl1"}
+wanted=${*:-"dsrdump:dcmtk chromium:chromium Xvfb:xvfb xdotool:xdotool libEGL.so.1:libegl1 initdb:postgresql"}
 
 missing() {
+    PATH=$PATH:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1) # Debian keeps initdb out of the path
     for pair in $wanted; do
         case $pair in
             *.so.*:*) PATH="$PATH:/sbin" ldconfig -p 2>/dev/null | grep -q "${pair%%:*}" || echo "${pair#*:}" ;;

@@ -1,4 +1,4 @@
-"""The commands of those who look: the window, the picture, the PDF, and two results side by side."""
+"""The commands of those who look: the window, the picture, the PDF, two results side by side, and their sum."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     """Make these commands of `app`."""
     for command in (view, picture, pdf, compare):
         app.command()(command)
+    app.command("sum")(add_up)
 
 
 def view(
@@ -84,3 +85,28 @@ def compare(
         print_json(document)
     else:
         comparison.print_comparison(document)
+
+
+def add_up(
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULT...", help="folders that run wrote, of one patient", show_default=False),
+    ],
+    window: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=0, help="only so many days before the newest; default all")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for cumulative.json and the picture of the sum")] = None,
+    same_patient: Annotated[
+        bool, typer.Option("--same-patient", help="add them although sex or ages contradict each other")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add the maps of several procedures of one patient: the peak of the sum, and which procedure drives it."""
+    from skindose import sums
+    from skindose.report import cumulative
+
+    document, files = sums.run(results, window, out, same_patient)
+    if as_json:
+        print_json(document)
+    else:
+        cumulative.print_sum(document, files)

@@ -220,19 +220,19 @@ def _close(connection: smtplib.SMTP | None) -> None:
 def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: bytes) -> None:
     """MAIL, RCPT, DATA; _DeliveryError with what the server or the network did, and the connection ready or closed."""
     sending = False
+    _wait(connection, 1)
     try:
         _expect(connection.mail(sender), 250, about_sender=True)
         _expect(connection.rcpt(recipient), 250, 251)
         sending = True
         _wait(connection, _LAST_ANSWER)
         _expect(connection.data(content), 250)
-        _wait(connection, 1 / _LAST_ANSWER)
-    except _DeliveryError as failed:
-        _reset(connection, failed.outcome)
+    except _DeliveryError:
+        _reset(connection)
         raise
     except smtplib.SMTPDataError as error:  # DATA itself was refused: nothing of the mail was sent
         outcome = _judge(error.smtp_code, error.smtp_error, about_sender=False)
-        _reset(connection, outcome)
+        _reset(connection)
         raise _DeliveryError(outcome) from None
     except (OSError, smtplib.SMTPException, ValueError) as error:
         _close(connection)
@@ -243,9 +243,9 @@ def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: by
 
 
 def _wait(connection: smtplib.SMTP, times: float) -> None:
-    """Wait that many times as long for what comes."""
+    """From now on wait that many times the usual for an answer."""
     if connection.sock is not None:
-        connection.sock.settimeout(times * (connection.sock.gettimeout() or 0))
+        connection.sock.settimeout(times * connection.timeout)
 
 
 def _expect(answer: tuple[int, bytes], *good: int, about_sender: bool = False) -> None:
@@ -254,10 +254,10 @@ def _expect(answer: tuple[int, bytes], *good: int, about_sender: bool = False) -
         raise _DeliveryError(_judge(code, text, about_sender))
 
 
-def _reset(connection: smtplib.SMTP, outcome: Outcome) -> None:
-    """Ready for the next recipient; a server that closes (421) is left."""
+def _reset(connection: smtplib.SMTP) -> None:
+    """Ready for the next recipient; a server that is not, or has hung up (421), is left."""
     try:
-        if outcome.code in (-1, 421) or connection.rset()[0] != 250:
+        if connection.rset()[0] != 250:
             _close(connection)
     except (OSError, smtplib.SMTPException):
         _close(connection)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import pkgutil
 from contextlib import suppress
+from pathlib import Path
 
 from django.core.management import call_command
 from django.db import connection
@@ -28,6 +29,7 @@ def prepare(place: home.Place) -> bytes:
     """
     if place.file is not None:
         home.make_folder(place.file.parent)
+        _make_file(place.file)
     if not _current():
         with home.locked(place.folder):
             _migrate()
@@ -44,6 +46,19 @@ def prepare(place: home.Place) -> bytes:
             "Put the right key back, or point SKINDOSE_HOME and DATABASE_URL to what belongs together.",
         )
     return key
+
+
+def _make_file(file: Path) -> None:
+    """An empty file for its owner alone, before the database makes one for everybody.
+
+    raises   RegistryError
+    """
+    try:
+        if not file.exists():
+            file.touch(mode=0o600)
+    except OSError as error:
+        what = f"cannot make the registry's file: {(error.strerror or str(error)).lower()}"
+        raise RegistryError(what, file.name, "Mend the rights of its folder.") from None
 
 
 def _first_key(place: home.Place) -> bytes:

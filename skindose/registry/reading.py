@@ -99,8 +99,17 @@ def counting(procedure: int) -> list[bytes]:
     return [content(report["sha256"]) for report in reports(procedure) if not report["retracted"]]
 
 
-def outdated(configuration_sha256: str) -> list[int]:
-    """Procedures without a result, with one of other reports than those that count, or of another configuration."""
+def case_number(procedure: int) -> str:
+    """The number that people know a procedure by."""
+    with guarded():
+        return str(Procedure.objects.values_list("case_number", flat=True).get(pk=procedure))
+
+
+def outdated(configuration_sha256: str | None) -> list[int]:
+    """Procedures without a result, with one of other reports than those that count, or of another configuration.
+
+    configuration_sha256   None: whatever the configuration
+    """
     newest = Computation.objects.filter(procedure=OuterRef("pk")).order_by("-version")
     with guarded():
         rows = Procedure.objects.annotate(
@@ -112,7 +121,8 @@ def outdated(configuration_sha256: str) -> list[int]:
         return [
             pk
             for pk, inputs, made in rows
-            if pk in digests and (made != configuration_sha256 or json.loads(inputs) != sorted(digests[pk]))
+            if pk in digests
+            and (made is None or made != (configuration_sha256 or made) or json.loads(inputs) != sorted(digests[pk]))
         ]
 
 

@@ -29,6 +29,12 @@ class Registry:
         """The key for one purpose."""
         return derived(self.key, purpose)
 
+    def reconnect(self) -> None:
+        """Forget a connection that is broken; the next use makes a new one."""
+        from skindose.registry import settings
+
+        settings.close()
+
 
 @dataclass(frozen=True, repr=False)
 class Incoming:

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.db.models import Q
+
 from skindose import __version__
 from skindose.errors import RegistryError
 from skindose.model import Header
@@ -100,15 +102,18 @@ def quarantine(registry: Registry, key: str, path: str, reason: str, remedy: str
     return True
 
 
-def settle(registry: Registry, key: str) -> bool:
-    """Take a file off the quarantine list: it was used after all, or somebody looked at it."""
+def settle(registry: Registry, key: str, path: str = "") -> bool:
+    """Take a file off the quarantine list: it was used after all, or somebody looked at it.
+
+    path   whatever was noted of this path before, a part of the file for instance, is settled too
+    """
     with audit.writing(registry.key_of("audit"), registry.who, "quarantine settled") as entry:
-        row = Quarantined.objects.filter(key=key, settled=False).first()
-        if row is None:
-            return False
-        row.settled = True
-        entry.change(row)
-    return True
+        meant = Q(key=key) | Q(path=_text(path)) if path else Q(key=key)
+        rows = list(Quarantined.objects.filter(meant, settled=False))
+        for row in rows:
+            row.settled = True
+            entry.change(row)
+    return bool(rows)
 
 
 # --- Inside a transaction

@@ -7,11 +7,12 @@ procedure's description, the station, notes, names on calibration records), and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from skindose.changes import EXCLUDED
 from skindose.quantities import larger
 from skindose.report.budget import where
 from skindose.report.findings import trigger_row
@@ -30,8 +31,8 @@ _LONGEST_TEXT = 300  # of what comes from a file of the site or the report
 LEVELS = {
     1: "first notification",
     2: "substantial radiation dose level",
-    3: "very high dose: department head and radiation protection are told too",
-    4: "highest level: quality and risk are told too",
+    3: "very high dose",
+    4: "highest level",
 }
 _REVIEW = "Review the map (placement, profile, assumptions) and sign it off or correct it within 5 working days."
 _CONTACTS = "Make the contacts below. A contact that was missed stays an open task; it is not \u201cno finding\u201d."
@@ -148,24 +149,34 @@ _ALLOWED: dict[str, Any] = {
 def allowed(facts: Mapping[str, Any]) -> Facts:
     """Of result.json what a mail may say, texts on one line, without control signs and shortened.
 
-    Also says whether a physicist signed the rules (`rules_signed`), not who, and how many changes the user made.
+    A user's note stands within the program's own reason where an event is excluded: it is taken out there. Also says
+    whether a physicist signed the rules (`rules_signed`), not who, and how many changes the user made.
     """
-    picked: Facts = _picked(facts, _ALLOWED)
+    changes = facts.get("user_changes") or ()
+    noted = [f"{EXCLUDED}: {change['note']}" for change in changes if change.get("note")]
+
+    def said(text: str) -> str:
+        for one in sorted(noted, key=len, reverse=True):  # of two notes, one may begin like the other
+            text = text.replace(one, EXCLUDED)
+        return plain(text)
+
+    picked: Facts = _picked(facts, _ALLOWED, said)
     picked["rules_signed"] = bool((facts.get("trigger_set") or {}).get("signed_by"))
-    picked["user_changes"] = len(facts.get("user_changes") or ())
+    picked["user_changes"] = len(changes)
     return picked
 
 
-def _picked(value: Any, pattern: Any) -> Any:
+def _picked(value: Any, pattern: Any, said: Callable[[str], str]) -> Any:
+    """What `pattern` lets through, every text as `said` has it."""
     if isinstance(pattern, dict):
-        return None if value is None else {key: _picked(value.get(key), inner) for key, inner in pattern.items()}
+        return None if value is None else {key: _picked(value.get(key), inner, said) for key, inner in pattern.items()}
     if isinstance(pattern, list):
-        return [_picked(item, pattern[0]) for item in value or ()]
+        return [_picked(item, pattern[0], said) for item in value or ()]
     if isinstance(value, Mapping):
-        return {plain(str(key)): _picked(inner, None) for key, inner in value.items()}
+        return {said(str(key)): _picked(inner, None, said) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_picked(item, None) for item in value]
-    return plain(value) if isinstance(value, str) else value
+        return [_picked(item, None, said) for item in value]
+    return said(value) if isinstance(value, str) else value
 
 
 def plain(text: str, longest: int = _LONGEST_TEXT) -> str:
@@ -313,12 +324,15 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
+    own = [one for one in facts["triggers"] if (one["rule"], one["quantity"]) == (alert.rule, alert.quantity)]
+    for finding in own:
+        yield from _own(trigger_row(finding))
+    if alert.rule and not own:  # the rules have changed since
+        yield "Rule", plain(alert.rule)
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
-        row = trigger_row(finding)
-        if (finding["rule"], finding["quantity"]) == (alert.rule, alert.quantity):
-            yield from _own(row)
-        elif finding["fired"]:
+        if finding["fired"] and finding not in own:
+            row = trigger_row(finding)
             others.setdefault(row["rule"], []).append(_finding(row))
     yield from (("Also exceeded", f"{rule}: {'; '.join(found)}") for rule, found in others.items())
     signed = "signed by this site's physicist" if facts["rules_signed"] else "not yet signed by this site's physicist"
@@ -340,7 +354,10 @@ def _finding(row: dict[str, Any]) -> str:
 
 def _quality(facts: Facts) -> Iterator[tuple[str, str]]:
     """What makes the numbers above less sure; nothing where nothing does."""
-    for _, first, text in banners(facts):
+    mapped = facts["peak"] is not None
+    if not mapped:
+        yield "No dose", f"{facts['no_map_reason'] or 'the map failed'}. The totals above hold nevertheless."
+    for _, first, text in banners(facts)[0 if mapped else 1 :]:  # the first one would speak of totals below
         yield first.rstrip(":."), text
     totals, placement = facts["totals"], facts["placement"]
     if totals["events_mapped"] < totals["events"]:
@@ -363,9 +380,9 @@ def _followup(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         yield "", "The report does not state its day: plan the contacts from the day of the procedure."
     for contact in alert.contacts:
         first, last = long_day(contact.first), long_day(contact.last)
-        yield plain(contact.name, 40), f"{first if first == last else f'{first} to {last}'}. {plain(contact.what)}"
+        name = plain(contact.name, 40)
+        yield name[:1].upper() + name[1:], f"{first if first == last else f'{first} to {last}'}. {plain(contact.what)}"
 
 
 def _told(alert: Alert) -> Iterator[tuple[str, str]]:
-    if alert.told:
-        yield "", ", ".join(role_words(role) for role in alert.told)
+    yield "", ", ".join(role_words(role) for role in alert.told) or "nobody"

@@ -26,7 +26,7 @@ MOST_BEAMS = 96
 # Hits of which all factors are computed to learn the beams' mean factors.
 _SAMPLE = 20_000
 # Beams times cells that are cast in one go: up to about 10 MB of hits, of which each thread has its own.
-_BLOCK = 10_000_000
+BLOCK = 10_000_000
 # Places that are looked at for each way that the factors may lie, and how far apart they are: a patch is 11 mm wide.
 _PLACES, _APART_MM = 8, 9.0
 _HOT = 0.35  # cells below this share of the highest dose are not looked at,
@@ -139,7 +139,7 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
     """
     from skindose.physics import factors
 
-    size = max(1, _BLOCK // (len(scene.body.area_mm2) * max(1, len(scene.beams))))
+    size = max(1, BLOCK // (len(scene.body.area_mm2) * max(1, len(scene.beams))))
     count = max(2, -(-len(moves) // size))
     rows = np.arange(1, len(moves), dtype=np.int32)
     blocks = [block for block in np.array_split(rows, count) if len(block)]
@@ -192,21 +192,21 @@ def _block(scene: Scene, moves: Moves, corners: FloatArray, rows: IntArray, show
 
     beams = moved(scene.beams, scene.events, moves, rows)
     hits = kernel.cast(beams, scene.body, threads=1, thickness=True)
-    dose = _rough_dose_mgy(scene, beams, hits)
+    dose = rough_dose_mgy(scene, beams, hits)
     square = np.zeros(len(shown))
     wanted: BoolArray = np.zeros(len(hits.cell), dtype=np.bool_)
     event = beams.event[hits.beam()]
     patches = []
-    for part in _placements(hits, len(scene.beams)):
+    for part in placements(hits, len(scene.beams)):
         rough = _per_cell(hits.cell[part], dose[part], len(shown))
         square += (rough - shown) ** 2
-        centre = _candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
+        centre = candidates(rough, (hits.cell[part], dose[part], event[part]), corners, scene.body)
         patches.append(around(centre, scene.body))
         wanted[part] = _among(patches[-1], len(shown))[hits.cell[part]]
     return _Block(beams, some_hits(hits, wanted), lit(beams, hits, scene.body), patches, square)
 
 
-def _placements(hits: Hits, beams: int) -> list[slice]:
+def placements(hits: Hits, beams: int) -> list[slice]:
     """The hits of each placement."""
     starts = hits.beam_start[::beams]
     return [slice(*ends) for ends in pairwise(starts.tolist())]
@@ -218,11 +218,11 @@ def _by_event(scene: Scene, block: _Block, factors: Factors) -> list[Recast]:
     columns = (hits.cell, beams.event[hits.beam()], dose, dose * np.log(factors.transmission))
     return [
         _recast(patches, tuple(column[part] for column in columns), len(scene.events))
-        for patches, part in zip(block.patches, _placements(hits, len(scene.beams)), strict=True)
+        for patches, part in zip(block.patches, placements(hits, len(scene.beams)), strict=True)
     ]
 
 
-def _rough_dose_mgy(scene: Scene, beams: Beams, hits: Hits) -> FloatArray:
+def rough_dose_mgy(scene: Scene, beams: Beams, hits: Hits) -> FloatArray:
     """(hits,) the dose of the primary beam with each beam's mean factors."""
     weight = np.tile(scene.weight, len(beams) // len(scene.beams))
     strength = beams.air_kerma_rp_mgy * weight * beams.reference_distance_mm**2
@@ -241,7 +241,7 @@ def _among(patches: Patches, cells: int) -> BoolArray:
     return found[:-1]
 
 
-def _candidates(
+def candidates(
     rough: FloatArray, hits: tuple[IntArray, FloatArray, IntArray], corners: FloatArray, body: Phantom
 ) -> IntArray:
     """Cells in the middle of the places with the highest rough dose under each of the corners.

@@ -1,17 +1,26 @@
 """Delivery against real servers on loopback: taken, refused, put off, stalled, dropped, impostors."""
 
+import email
+import random
 import ssl
 import time
+import tomllib
 from datetime import timedelta
 from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
 
 import pytest
 
 from skindose.errors import SettingsError
 from skindose.notify import RETRY_AFTER, MailServer, State, check, deliver, retry_after, smtp
+from skindose.report.mail import compose, picture
 from tests import mailserver
 from tests.mailserver import PASSWORD, USER, Keys, Received
+from tests.report.factory import make_result
+from tests.report.test_mail import ENVELOPE, make_alert, make_facts
 
+ROOT = Path(__file__).resolve().parents[2]
 A, B, C = "a@example.org", "b@example.org", "c@example.org"
 PATIENCE_S = 0.4
 
@@ -61,6 +70,23 @@ def test_is_taken_over_starttls_with_log_in(keys, password_file):
     assert handler.logins == [True]  # one connection for both
     assert b"\r\n.a line that begins with a dot" in handler.mails[0][2].replace(b"\r\n..", b"\r\n.")
     assert b"\n" not in handler.mails[0][2].replace(b"\r\n", b"")
+
+
+def test_an_alert_arrives_as_it_was_composed(keys, password_file):
+    facts, result = make_facts(), make_result()
+    png = picture(facts, result.phantom, result.dosemap.dose_mgy)
+    sent = compose(make_alert(facts, room="Herzkatheter \u00e4"), facts, ENVELOPE, png)
+    handler = Received()
+    with mailserver.starttls(handler, keys) as port:
+        deliver(sent, [ENVELOPE.recipient], guarded(port, keys, password_file))
+    ((_, to, content),) = handler.mails
+    assert to == (ENVELOPE.recipient,)
+    assert content == sent.as_bytes()
+    got = email.message_from_bytes(content, policy=default)
+    assert got["Message-ID"] == ENVELOPE.message_id
+    assert "Herzkatheter \u00e4" in got.get_body(("plain",)).get_content()
+    assert [part.get_content() for part in got.walk() if part.get_content_type() == "image/png"] == [png]
+    assert not got.defects
 
 
 def test_the_password_may_stand_in_the_environment(keys, monkeypatch):
@@ -235,6 +261,30 @@ def test_lost_once_the_mail_is_under_way_is_doubtful(dialogue, words, monkeypatc
     assert sum(line.startswith("mail") for line in said) == 2  # the second recipient had his own try
 
 
+def test_patience_with_a_mails_end_does_not_grow():
+    """Five mails refused at their end, then silence: one usual patience, not 5 ** 5 of it."""
+    heard = []
+
+    def refuses_then_stalls(line, connection):
+        line.answer("220 here")
+        line.hear("250 hello")
+        for _ in range(5):
+            for answer in ("250 sender ok", "250 recipient ok", "354 go on"):
+                line.hear(answer)
+            line.mail()
+            line.answer("554 5.6.0 no")
+            line.hear("250 reset")
+        heard.append(time.monotonic())
+        line.hear()
+        line.hear()
+        heard.append(time.monotonic())
+
+    with mailserver.scripted(refuses_then_stalls) as (port, _):
+        outcomes = deliver(make_mail(), [f"{letter}@example.org" for letter in "abcdef"], bare(port))
+    assert [outcome.state for outcome in outcomes.values()] == [State.REFUSED] * 5 + [State.LATER]
+    assert heard[1] - heard[0] < 20 * PATIENCE_S
+
+
 def hangs_up_at_the_recipient(line, connection):
     line.answer("220 here")
     line.hear("250 hello")
@@ -277,6 +327,26 @@ def test_a_trickle_comes_to_an_end(monkeypatch):
         began = time.monotonic()
         assert deliver(make_mail(), [A], bare(port))[A].state is State.LATER
     assert time.monotonic() - began < 20 * PATIENCE_S
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_answer_has_an_outcome(seed):
+    """Random codes, lines and bytes in place of answers: an outcome for everybody, and no exception."""
+    chance = random.Random(seed)
+
+    def any_answer():
+        code = chance.choice(["220", "250", "250", "250", "354", "421", "450", "550", "999", "2x0", ""])
+        return code + chance.choice([" ok", "-more", " 5.1.1 no", "", " \u00e9\x00", " " + "x" * 600])
+
+    def dialogue(line, connection):
+        line.answer(chance.choice(["220 here", any_answer()]))
+        while line.hear():
+            line.answer(any_answer())
+
+    with mailserver.scripted(dialogue) as (port, _):
+        outcomes = deliver(make_mail(), [A, B], bare(port, 0.2))
+    assert outcomes.keys() == {A, B}
+    assert all(isinstance(outcome.state, State) for outcome in outcomes.values())
 
 
 def test_sender_refused_is_our_fault():
@@ -386,3 +456,10 @@ def test_tries_go_on_for_days_and_come_to_an_end():
     assert retry_after(len(RETRY_AFTER) + 1) is None
     with pytest.raises(ValueError, match="no try"):
         retry_after(0)
+
+
+def test_the_example_of_the_docs_is_a_mail_server():
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    example = tomllib.loads(page.split("```toml")[1].split("```")[0])
+    assert MailServer.load(example).host == "mail.example.org"
+    assert f"{len(RETRY_AFTER) + 1} tries in 6 days" in page

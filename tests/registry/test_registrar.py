@@ -33,7 +33,7 @@ def test_init_says_what_to_keep(sqlite_home):
 def test_list_show_and_status(case):
     (row,) = json.loads(run("list", "--json"))
     assert row["case_number"] == case
-    assert "peak_skin_dose" in " ".join(row["fired"])
+    assert "psd" in " ".join(row["fired"])
     assert case in run("list")
     shown = json.loads(run("show", case, "--json"))
     assert [one["version"] for one in shown["results"]] == [1]

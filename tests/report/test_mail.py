@@ -168,6 +168,17 @@ def test_earlier_procedures(facts, earlier, words):
     assert words in " ".join(body(parsed(facts, earlier=earlier), "plain").split())
 
 
+def test_a_rule_that_the_result_no_longer_has_is_named(facts):
+    assert "old.rule" in body(parsed(facts, rule="old.rule"), "plain")
+
+
+def test_the_alerts_own_rule_stands_first_and_once(facts):
+    said = body(parsed(facts), "plain")
+    own = f"{facts['triggers'][0]['rule']}: peak skin dose"
+    assert said.count(own) == 1
+    assert said.index(own) < said.index("Rule set:")
+
+
 def test_escalation_says_who_did_not_acknowledge(facts):
     assert "The operator did not acknowledge" in body(parsed(facts, escalated_from="operator"), "plain")
 
@@ -182,6 +193,7 @@ def test_without_a_map_it_says_so():
     said = " ".join(body(parsed(facts, rule="", quantity=""), "plain").split())
     assert "Peak skin dose: not known" in said
     assert f"No map: {facts['no_map_reason']}" in said
+    assert "totals below" not in said
     assert picture(facts, None, None) is None
 
 
@@ -315,6 +327,19 @@ def test_no_identifier_of_a_real_report_is_in_its_mail(rdsr_folder):
     known = set(identifiers(pydicom.dcmread(path)))
     assert len(known) > 20
     assert not [text for text in known if text in said]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("exclude", ["1-=Mrs Muster moved", "1=Mrs Muster;2-=Mrs Muster moved"])
+def test_a_users_note_is_not_in_the_reasons(rdsr_folder, exclude):
+    from skindose import Settings, compute, rdsr
+
+    settings = Settings(phantom="oval", exclude=exclude)
+    facts = summary(compute(rdsr.read(rdsr_folder / "ge_oec_esp_c_arm.dcm"), settings))
+    assert "Muster" in facts["no_map_reason"]
+    said = everything(parsed(facts, rule="", quantity=""))
+    assert "excluded by the user (" in said
+    assert "Muster" not in said
 
 
 PERSONAL = {"PN", "UI", "TM", "DT"}

@@ -1,0 +1,277 @@
+"""Reports -> registry: each is read and computed in a pool of processes, and stored with its result in one transaction.
+
+Killed at any moment and started again, it goes on where it was: what is stored is stored whole, what is not is done
+again, and nothing is there twice. A file that cannot be used goes to the quarantine list and stops no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from skindose import __version__, calibration, phantom, rdsr, triggers
+from skindose.config import Settings
+from skindose.errors import InputError, SkindoseError
+from skindose.model import Patient
+from skindose.pipeline import compute
+from skindose.pool import Pool
+from skindose.registry import Computed, Incoming, Registry, computed
+from skindose.report.summary import summary
+from skindose.site import Site
+
+SETTLED_S = 2.0  # for so long nobody has written into a file that is taken
+_CHUNK = 32  # files that are looked up and claimed together
+_UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a file, or of a study's reports that were joined.
+
+    what     "stored", "joined", "known" (these bytes were there), "elsewhere" (another program has it in work),
+             "unsettled" (somebody writes into it), "quarantined" or "failed" (stored, but without a result)
+    reason   for the last two, without the file's name
+    path     of an unsettled one; in no log, it may name the patient
+    """
+
+    what: str
+    sha256: str = ""
+    case_number: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a worker gives back; no `Result`, which holds far more than is stored."""
+
+    incoming: Incoming | None = None
+    result: Computed | None = None
+    error: SkindoseError | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """How files are worked on.
+
+    configuration   what decides whether a result would come out otherwise, beside the reports
+    """
+
+    settings: Settings
+    site: Site
+    configuration: dict[str, Any]
+
+
+def task(settings: Settings, site: Site) -> Task:
+    """How files are worked on, with digests of the site's profiles, records and rules as they are now.
+
+    raises   SettingsError for what would make every file fail: an unknown phantom, a mistake in a profile or record
+    """
+    phantom.make(settings, Patient())
+    triggers.load(settings.triggers)
+    if settings.calibration_folder is not None:
+        calibration.load_folder(settings.calibration_folder)
+    named = [settings.profile, settings.triggers, settings.phantom]
+    folders = [settings.profile_folder, settings.calibration_folder]
+    paths = [Path(name) for name in named if name and Path(name).is_file()]
+    paths += [path for folder in folders if folder for path in sorted(Path(folder).glob("*.toml"))]
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    shown = settings.model_dump(mode="json", exclude={"profile_folder", "calibration_folder"})
+    return Task(settings, site, {"software": __version__, "settings": shown, "files": digests})
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files, and those in the folders and below; hidden ones and unfinished copies left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if not name.startswith(".") and not name.lower().endswith(_UNFINISHED):
+                    yield Path(folder) / name
+
+
+def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool) -> Iterator[Taken]:
+    """Take files in; yields what became of each as it is done, then of each study that was joined.
+
+    raises   RegistryError when the registry cannot be written: what was stored stays, the rest is done next time
+    """
+    waiting = iter(files)
+    failed: set[str] = set()
+    while chunk := list(islice(waiting, _CHUNK)):
+        for taken in _take_chunk(registry, chunk, how, pool):
+            if taken.what == "failed":
+                failed.add(taken.case_number)
+            yield taken
+    for procedure, case_number in _without_result().items():
+        if case_number not in failed:
+            yield _join(registry, procedure, how, pool, "reports of one study joined")
+
+
+def recompute(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Compute again what was computed with another configuration; the former results stay as history.
+
+    raises   RegistryError
+    """
+    from skindose.registry import audit, reading
+
+    digest = hashlib.sha256(audit.canonical(how.configuration).encode()).hexdigest()
+    for procedure in reading.outdated(digest):
+        yield _join(registry, procedure, how, pool, "computed with another configuration")
+
+
+def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool) -> Iterator[Taken]:
+    from skindose.registry import claims, reading
+
+    read: dict[str, tuple[Path, bytes]] = {}
+    for path in chunk:
+        found = _read(path)
+        if isinstance(found, bytes):
+            read.setdefault(hashlib.sha256(found).hexdigest(), (path, found))
+        elif found is None:
+            yield Taken("unsettled", path=path)
+        else:
+            yield _quarantine(registry, hashlib.sha256(os.fsencode(path)).hexdigest(), path, found)
+    known = reading.known(read)
+    yield from (Taken("known", digest) for digest in known)
+    wanted = [digest for digest in read if digest not in known]
+    mine = claims.claim(registry, wanted) if wanted else set()
+    done = reading.known(mine)  # by another program, between looking and claiming
+    others = [digest for digest in wanted if digest not in mine or digest in done]
+    yield from (Taken("elsewhere", digest) for digest in others)
+    jobs = {digest: (read[digest][1], how) for digest in wanted if digest not in others}
+    try:
+        for digest, work in pool.run(_work, jobs):
+            made = work if isinstance(work, _Work) else _Work(error=work)
+            yield _keep(registry, digest, read[digest][0], made)
+    finally:
+        if mine:
+            claims.release(registry, mine)
+
+
+def _read(path: Path) -> bytes | InputError | None:
+    """The file's bytes; None while somebody writes into it; else why it cannot be read."""
+    try:
+        before = path.stat()
+        if time.time() - before.st_mtime < SETTLED_S:
+            return None
+        data = rdsr.file_bytes(path)
+        after = path.stat()
+    except InputError as error:
+        return error
+    except OSError as error:
+        return InputError(f"cannot read the file ({(error.strerror or 'unknown reason').lower()})")
+    return data if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) else None
+
+
+def _keep(registry: Registry, digest: str, path: Path, work: _Work) -> Taken:
+    """Store what a worker made of a file."""
+    from skindose.registry import store
+
+    if work.incoming is None:
+        return _quarantine(registry, digest, path, work.error or SkindoseError("unknown reason"), work.seconds)
+    received = store.receive(registry, work.incoming, work.result)
+    store.settle(registry, digest, str(path))
+    if work.error is not None:
+        store.quarantine(registry, digest, str(path), work.error.what, work.error.remedy)
+        return Taken("failed", digest, received.case_number, work.seconds, work.error.what, received.notes)
+    return Taken(
+        "stored" if received.new else "known", digest, received.case_number, work.seconds, notes=received.notes
+    )
+
+
+def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, seconds: float = 0.0) -> Taken:
+    from skindose.registry import store
+
+    store.quarantine(registry, key, str(path), error.what, error.remedy)
+    return Taken("quarantined", key, seconds=seconds, reason=error.what)
+
+
+def _without_result() -> dict[int, str]:
+    """Procedures whose current result is not of the reports that count, with their case numbers.
+
+    Of this run, because another report came in, or of a former one that was killed before joining.
+    """
+    from skindose.registry import reading
+
+    return {procedure: reading.case_number(procedure) for procedure in sorted(reading.outdated(None))}
+
+
+def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -> Taken:
+    from skindose.registry import reading, store
+
+    case_number = reading.case_number(procedure)
+    datas = reading.counting(procedure)
+    ((_, work),) = pool.run(_work_joined, {"": (datas, how, why)})
+    if not isinstance(work, _Work) or work.result is None:
+        error = work.error if isinstance(work, _Work) else work
+        return Taken("failed", "", case_number, 0.0, error.what if error else "unknown reason")
+    if store.put(registry, procedure, work.result) is None:
+        return Taken("elsewhere", "", case_number, work.seconds)  # another report came in meanwhile; next time
+    for digest in work.result.inputs:
+        store.settle(registry, digest)
+    return Taken("joined", "", case_number, work.seconds)
+
+
+# --- In the worker
+
+
+def _work(data: bytes, how: Task) -> _Work:
+    """Read and compute one report."""
+    start = time.perf_counter()
+    name = f"{hashlib.sha256(data).hexdigest()[:16]}.dcm"  # the file's own name may name the patient
+    try:
+        found = rdsr.arrival(data, name)
+    except SkindoseError as error:
+        return _Work(error=error, seconds=time.perf_counter() - start)
+    who, head, source = found.identity, found.procedure.header, found.procedure.inputs[0]
+    incoming = Incoming(
+        data=data,
+        sha256=source.sha256,
+        sop_instance_uid=source.sop_instance_uid,
+        header=head,
+        issuer=who.issuer,
+        number=who.number,
+        predecessors=found.predecessors,
+        purpose=how.site.purpose(who.number, head.description),
+    )
+    result, trouble = _computed(found.procedure, how, "first result")
+    return _Work(incoming, result, trouble, time.perf_counter() - start)
+
+
+def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
+    """Read, join and compute the reports of one study."""
+    start = time.perf_counter()
+    names = [f"{hashlib.sha256(data).hexdigest()[:16]}.dcm" for data in datas]
+    try:
+        procedures = [rdsr.read_bytes(data, name) for data, name in zip(datas, names, strict=True)]
+    except SkindoseError as error:
+        return _Work(error=error)
+    result, trouble = _computed(rdsr.merge(procedures)[0], how, why)
+    return _Work(None, result, trouble, time.perf_counter() - start)
+
+
+def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
+    try:
+        result = compute(procedure, how.settings)
+        return computed(result, summary(result), how.configuration, why), None
+    except SkindoseError as error:
+        return None, error
+    except MemoryError:
+        return None, InputError("not enough memory", remedy="Run fewer --jobs.")
+    except Exception as error:  # one file's trouble is not the others'
+        if os.environ.get("SKINDOSE_DEBUG") == "1":
+            raise
+        what = f"an error inside the program ({type(error).__name__})"
+        return None, SkindoseError(what, remedy="Keep the file and report it to the makers.")

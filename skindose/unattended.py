@@ -1,0 +1,195 @@
+"""`skindose batch` and `skindose watch`: reports into the registry, without anybody at the machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from skindose.errors import ExitCode, InputError, OutputError, RegistryError
+from skindose.printing import AsJson, print_json
+
+if TYPE_CHECKING:
+    from skindose.intake import Taken, Task
+    from skindose.pool import Pool
+    from skindose.registry import Registry
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="DIR|FILE...", help="reports, and folders with reports", show_default=False)
+]
+Config = Annotated[Path | None, typer.Option(help="TOML file with options of run", show_default=False)]
+Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
+Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
+_TOLD_EVERY_S = 10.0
+_GOOD = ("stored", "joined", "known", "elsewhere")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands of `app`."""
+    app.command()(batch)
+    app.command()(watch)
+
+
+def batch(
+    paths: Paths,
+    jobs: Jobs = 1,
+    config: Config = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="compute again what was computed with another configuration")
+    ] = False,
+    log: Log = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take reports into the registry: read, compute, store. Again, or after a kill, it goes on where it was."""
+    from skindose import intake
+
+    missing = [path for path in paths if not path.exists()]
+    for path in missing:
+        typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
+    with _at_work(jobs, config, log) as (registry, how, pool, told):
+        files = list(intake.files_of(path for path in paths if path not in missing))
+        told.total = len(files)
+        unsettled = told.all(intake.take(registry, files, how, pool))
+        if unsettled:
+            time.sleep(intake.SETTLED_S)
+            unsettled = told.all(intake.take(registry, unsettled, how, pool))
+        if recompute:
+            told.all(intake.recompute(registry, how, pool))
+    count = dict(told.count) | {"unsettled": len(unsettled)}
+    if as_json:
+        print_json({"files": len(files), "outcomes": count, "seconds": round(told.seconds(), 1)})
+    else:
+        typer.echo(told.words())
+    bad = missing or unsettled or any(name not in (*_GOOD, "unsettled") and number for name, number in count.items())
+    sys.exit(int(ExitCode.SOME_FAILED if bad else ExitCode.OK))
+
+
+def watch(
+    paths: Paths,
+    jobs: Jobs = 1,
+    config: Config = None,
+    every: Annotated[float, typer.Option(min=0.1, help="seconds between two looks")] = 10.0,
+    log: Log = None,
+) -> None:
+    """Take in whatever report appears in the folders, until it is stopped (Ctrl-C)."""
+    from skindose import intake
+
+    for path in paths:
+        if not path.is_dir():
+            raise InputError("there is no such folder", path.name, "Make it, or check the name.")
+    seen: dict[Path, tuple[int, int]] = {}
+    with _at_work(jobs, config, log) as (registry, how, pool, told):
+        while True:
+            stamps = {path: _stamp(path) for path in intake.files_of(paths)}
+            fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
+            try:
+                unsettled = told.all(intake.take(registry, fresh, how, pool)) if fresh else []
+            except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
+                told.trouble(error)
+                registry.reconnect()
+            else:
+                seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
+            time.sleep(every)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when somebody writes into a file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple[Registry, Task, Pool, _Told]]:
+    """An open registry, how to work, who works, and who tells."""
+    from skindose import intake, site
+    from skindose.config import Settings
+    from skindose.pool import Pool
+    from skindose.registry import home, open_registry
+
+    settings, decided = Settings.load(config, {}), site.load(home.place().folder)
+    how = intake.task(settings, decided)
+    with open_registry(plain=decided.plain_identifiers) as registry, Pool(jobs) as pool, _log(log) as file:
+        yield registry, how, pool, _Told(file)
+
+
+@contextmanager
+def _log(path: Path | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+        raise OutputError(what, path.name, "Choose another --log.") from None
+    with file:
+        yield file
+
+
+class _Told:
+    """Counts what became of the files, writes the log, and says how far it is."""
+
+    def __init__(self, log: TextIO | None) -> None:
+        self.total = 0
+        self.count: Counter[str] = Counter()
+        self._trouble = ""
+        self._log, self._start, self._last = log, time.monotonic(), time.monotonic()
+
+    def all(self, outcomes: Iterator[Taken]) -> list[Path]:
+        """Go through the outcomes; returns the files that were not settled."""
+        unsettled = []
+        for outcome in outcomes:
+            if outcome.what == "unsettled" and outcome.path is not None:
+                unsettled.append(outcome.path)
+                continue
+            self.count[outcome.what] += 1
+            self._write(outcome)
+            if time.monotonic() - self._last > _TOLD_EVERY_S:
+                self._last = time.monotonic()
+                typer.echo(self.words(), err=True)
+        return unsettled
+
+    def trouble(self, error: RegistryError) -> None:
+        """Say why the registry cannot be used; the same only once."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            typer.echo(f"{error} It is tried again.", err=True)
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._start
+
+    def words(self) -> str:
+        """How many of what, how fast, and how long it still takes."""
+        done, seconds = sum(self.count.values()) - self.count["joined"], self.seconds()
+        parts = [f"{number} {name}" for name, number in sorted(self.count.items()) if number]
+        rate_per_s = done / seconds if seconds else 0.0
+        left = f", {(self.total - done) / rate_per_s:.0f} s left" if rate_per_s and done < self.total else ""
+        shown = f"{done} of {self.total} files" if self.total else f"{done} files"
+        return f"{shown}: {', '.join(parts) or 'nothing to do'}; {60 * rate_per_s:.0f} a minute{left}"
+
+    def _write(self, outcome: Taken) -> None:
+        if self._log is None:
+            return
+        line: dict[str, Any] = {
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "what": outcome.what,
+            "sha256": outcome.sha256 or None,
+            "case": outcome.case_number or None,
+            "seconds": round(outcome.seconds, 3),
+            "reason": outcome.reason or None,
+            "notes": list(outcome.notes),
+        }
+        self._log.write(json.dumps(line) + "\n")
+        self._log.flush()
