@@ -6,14 +6,15 @@ Several may run at once: each mail is claimed by one of them before it is sent (
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from skindose import notify
+from skindose import notify, triggers
 from skindose.errors import SkindoseError
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
@@ -44,6 +45,17 @@ class Round:
         """Note trouble."""
         if what not in self.trouble:
             self.trouble.append(what)
+
+
+def raising(registry: Registry, people: People, rules: str) -> Registry:
+    """The registry, which from now on raises alerts with every result that is stored.
+
+    rules    preset or rule file that the results are judged by
+    raises   SettingsError
+    """
+    from skindose.registry import alerts
+
+    return replace(registry, hook=alerts.raising(triggers.load(rules), people))
 
 
 def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) -> Round:
@@ -98,6 +110,11 @@ def _try(letter: Any, people: People, deliver: Deliver) -> Outcome:
         message = _message(letter, people)
     except SkindoseError as error:
         return Outcome(State.LATER, 0, f"the mail cannot be made: {error.what}", error.remedy)
+    except Exception as error:  # one mail's trouble is not the others'
+        if os.environ.get("SKINDOSE_DEBUG") == "1":
+            raise
+        what = f"the mail cannot be made: an error inside the program ({type(error).__name__})"
+        return Outcome(State.LATER, 0, what, "Report it to the makers.")
     return deliver(message, [letter.recipient], people.mail)[letter.recipient]
 
 
