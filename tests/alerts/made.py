@@ -20,7 +20,6 @@ def people(port=None, **changes):
             {"role": "physicist", "to": [B, A]},
             {"role": "head_of_department", "to": [HEAD]},
         ],
-        "administrators": ["admin@example.org"],
         "picture": False,
         "time_zone": "UTC",
     } | changes
