@@ -18,7 +18,7 @@ from skindose.case import Case
 from skindose.errors import InputError, OutputError
 from skindose.model import FloatArray, Phantom, Procedure, Result
 from skindose.phantom.build import measured
-from skindose.report import CASE, MAP, NAMES, RESULT, contract, mesh, render
+from skindose.report import CASE, MAP, RESULT, contract, mesh, render
 from skindose.report.summary import SCHEMA_VERSION, schema
 
 _REMEDY = "Run the report again."
@@ -225,9 +225,6 @@ def _swap(fresh: Path, folder: Path) -> None:
         if not folder.exists():
             former.rename(folder)
         raise
-    for path in former.iterdir():  # what somebody put beside our files is his
-        if path.name not in NAMES:
-            path.rename(folder / path.name)
     shutil.rmtree(former, ignore_errors=True)
 
 

@@ -16,7 +16,7 @@ from skindose.model import Status
 from skindose.pipeline import compute, compute_case, preview
 from skindose.rdsr.demo import demo_procedure
 from skindose.rdsr.write import to_bytes as dicom
-from skindose.report import CASE, MAP, NAMES, RESULT
+from skindose.report import CASE, MAP, RESULT
 from tests.calibration.records import air_kerma, put
 from tests.close import close
 
@@ -190,14 +190,6 @@ def test_a_case_of_another_procedure(source, written):
     facts["files"][CASE] = hashlib.sha256(content).hexdigest()
     (written / RESULT).write_text(json.dumps(facts))
     assert "another procedure's" in refused(written)
-
-
-def test_what_lies_beside_our_files_stays(source, written):
-    (written / "note.txt").write_text("looked at by A. Expert")
-    (written / "old").mkdir()
-    assert folder.write_result(source, written).replaced == ("replaced the former result in this folder",)
-    assert (written / "note.txt").read_text() == "looked at by A. Expert"
-    assert sorted(path.name for path in written.iterdir()) == sorted([*NAMES, "note.txt", "old"])
 
 
 def test_a_result_without_map_says_so(tmp_path):

@@ -13,7 +13,6 @@ __all__ = [
     "CASE",
     "EVENTS",
     "MAP",
-    "NAMES",
     "PAGE",
     "RESULT",
     "events_csv",
@@ -25,7 +24,6 @@ __all__ = [
 ]
 
 RESULT, MAP, EVENTS, PAGE, CASE = "result.json", "dosemap.vtp", "events.csv", "report.html", "case.npz"
-NAMES = (RESULT, MAP, EVENTS, PAGE, CASE)  # every file that a result folder may have of ours
 
 
 def render(result: Result) -> dict[str, bytes]:

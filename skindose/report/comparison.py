@@ -118,6 +118,17 @@ def _percent(ratio: float) -> str:
     return f"{'+' if ratio > 1 else chr(0x2212)}{three_digits(off)} %" if off >= 0.005 else "0 %"
 
 
+def _ratio(value: float) -> str:
+    """B over A; where one of them has next to no dose its digits say nothing.
+
+    >>> _ratio(1.0372), _ratio(0.0), _ratio(9.8e10)
+    ('1.037', 'below 0.01', 'above 100')
+    """
+    if value < 0.01:
+        return "below 0.01"
+    return f"{value:.3f}" if value <= 100 else "above 100"
+
+
 def map_lines(document: Mapping[str, Any]) -> list[str]:
     """What the maps say of each other."""
     found = document["map"]
@@ -133,8 +144,9 @@ def map_lines(document: Mapping[str, Any]) -> list[str]:
         *lines,
         f"Largest difference: {_signed(most['difference_mgy'])} ({format_dose_mgy(most['a_mgy'])} in A, "
         f"{format_dose_mgy(most['b_mgy'])} in B), {words(most['region'])} at {x:g}, {y:g}, {z:g} mm.",
-        f"Skin above half the peak ({format_quantity(above['area_cm2'], 'cm2')}): B over A {ratio['mean']:.3f}, from "
-        f"{ratio['least']:.3f} to {ratio['most']:.3f}; {_share(above['within_5_percent_fraction'])} within 5 %, "
+        f"Skin above half the peak ({format_quantity(above['area_cm2'], 'cm2')}): B over A {_ratio(ratio['mean'])}, "
+        f"from {_ratio(ratio['least'])} to {_ratio(ratio['most'])}; "
+        f"{_share(above['within_5_percent_fraction'])} within 5 %, "
         f"{_share(above['within_10_percent_fraction'])} within 10 %, "
         f"{_share(above['within_8_percent_or_3_mm_fraction'])} within 8 % or 3 mm.",
     ]

@@ -197,6 +197,7 @@ class Stage:
             text_color=colour,
             font_size=size,
             show_points=False,
+            justification_horizontal="center",  # else a word to the left of the body runs into it
             shape=None,
             always_visible=True,
             pickable=False,
