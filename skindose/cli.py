@@ -110,7 +110,8 @@ def run(
     ] = None,
     medium: Annotated[str | None, typer.Option(help="dose medium: water (default), soft-tissue, skin")] = None,
     triggers: Annotated[
-        str | None, typer.Option(help="preset of trigger levels (default ncrp-168) or a TOML file")
+        str | None,
+        typer.Option(help="preset of trigger levels or a TOML file; default those in force, else ncrp-168"),
     ] = None,
     exclude: Exclude = None,
     correct: Correct = None,
@@ -362,10 +363,10 @@ def _corrections(text: str | None) -> tuple[str, ...] | None:
 
 
 def _run(files: list[Path], out: Path, settings: Settings, merge: bool, jobs: int, as_json: bool) -> ExitCode:
-    from skindose import batch, triggers
+    from skindose import batch, release
     from skindose.report import terminal
 
-    triggers.load(settings.triggers)  # a wrong rule file is a mistake of the call, told once
+    release.rules(settings)  # a wrong rule file is a mistake of the call, told once
     outcomes = batch.run_files(files, out, settings, merge=merge, jobs=jobs)
     done: list[Outcome] = []
     for outcome in terminal.progress(outcomes, len(files), show=len(files) > 1 and not as_json):

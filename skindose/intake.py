@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from skindose import __version__, calibration, phantom, rdsr, triggers
+from skindose import __version__, calibration, phantom, rdsr, release
 from skindose.config import Settings
 from skindose.errors import InputError, SkindoseError
 from skindose.model import Patient
@@ -77,7 +77,7 @@ def task(settings: Settings, site: Site) -> Task:
     raises   SettingsError for what would make every file fail: an unknown phantom, a mistake in a profile or record
     """
     phantom.make(settings, Patient())
-    triggers.load(settings.triggers)
+    rules = release.rules(settings)
     if settings.calibration_folder is not None:
         calibration.load_folder(settings.calibration_folder)
     named = [settings.profile, settings.triggers, settings.phantom]
@@ -86,7 +86,8 @@ def task(settings: Settings, site: Site) -> Task:
     paths += [path for folder in folders if folder for path in sorted(Path(folder).glob("*.toml"))]
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     shown = settings.model_dump(mode="json", exclude={"profile_folder", "calibration_folder"})
-    return Task(settings, site, {"software": __version__, "settings": shown, "files": digests})
+    made_with = {"software": __version__, "settings": shown, "files": digests, "rules": rules.digest}
+    return Task(settings, site, made_with)
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -265,7 +266,8 @@ def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
         result = compute(procedure, how.settings)
-        return computed(result, summary(result), how.configuration, why), None
+        made_with = how.configuration | {"rules": result.findings.digest}  # another set may have been put in force
+        return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error
     except MemoryError:

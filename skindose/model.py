@@ -454,6 +454,7 @@ class Finding:
     source: str = ""
     provenance: str = ""
     what_follows: str = ""
+    acts_from_probability: float | None = None  # the rule fires from this probability on too
     note: str = ""  # what the reader must know beside the verdict: where the value comes from, how the level was scaled
 
 
@@ -465,6 +466,8 @@ class Findings:
     signed_by: str  # "" when the levels are not signed by the site's physicist
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...] = ()
+    signed_on: str = ""  # ISO 8601
+    digest: str = ""  # of what the rules say: what a signature is bound to
 
 
 # --- Result (pipeline)

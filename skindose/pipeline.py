@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skindose import geometry, triggers, units
+from skindose import geometry, release, triggers, units
 from skindose.calibration import Calibrations
 from skindose.case import Case
 from skindose.changes import EXCLUDED, Change, changes, exclude, in_words, named, set_aside
@@ -99,10 +99,17 @@ def compute_case(case: Case, sampled: bool = True) -> Result:
         ),
     )
     result = _with_map(result, mapped, sampled) if mapped else _bounded(result, np.zeros(len(events), dtype=np.bool_))
-    findings = triggers.evaluate(
-        case.rules, quantities(events, totals, _psd(result), kerma_ratio(events, known)), _context(result)
-    )
-    return replace(result, findings=findings)
+    return replace(result, findings=judged(result, case.rules))
+
+
+def judged(result: Result, rules: triggers.RuleSet) -> Findings:
+    """What the rules say of a result whose map and totals are there."""
+    ratio = kerma_ratio(result.events, result.calibrations)
+    found = quantities(result.events, result.totals, _psd(result), ratio)
+    context, signature = _context(result), release.signature(rules.digest)
+    if signature is not None:
+        context = replace(context, signed_by=signature.signed_by, signed_on=signature.signed_on)
+    return triggers.evaluate(rules, found, context)
 
 
 def preview(case: Case) -> tuple[Beams, DoseMap] | None:

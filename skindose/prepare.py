@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skindose import calibration, normalise, phantom, triggers
+from skindose import calibration, normalise, phantom, release
 from skindose.calibration import Calibrations
 from skindose.case import Case
 from skindose.changes import corrections
@@ -19,7 +19,7 @@ def prepare(procedure: Procedure, settings: Settings) -> Case:
 
     raises   SettingsError for an unknown profile, phantom or rule set; InputError for an unusable file
     """
-    rules = triggers.load(settings.triggers)
+    rules = release.rules(settings)
     events = normalise.normalise(procedure, settings)
     before = events
     if settings.correct:

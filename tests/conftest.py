@@ -20,6 +20,14 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_home(tmp_path_factory):
+    """Whatever rules are in force on this machine, they are not in the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKINDOSE_HOME", str(tmp_path_factory.mktemp("nobody") / "home"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def rdsr_folder():
     """Folder of the real RDSRs; tests that use it carry @pytest.mark.shared."""

@@ -64,6 +64,12 @@ class Entry:
         self._key, self._who, self._what = key, who, what
         self._rows: dict[tuple[str, str], str | None] = {}
         self.details: dict[str, Any] = {}
+        self._alone = False
+
+    def tell(self, **details: Any) -> None:
+        """What happened outside the tables: it stands in the trail although no row is written."""
+        self.details |= details
+        self._alone = True
 
     def add(self, row: models.Model) -> Any:
         """Insert a row; it comes back with its key."""
@@ -87,7 +93,7 @@ class Entry:
 
     def close(self) -> None:
         """Append to the trail; nothing where nothing was written."""
-        if not self._rows:
+        if not self._rows and not self._alone:
             return
         last = Audit.objects.order_by("-seq").values_list("seq", "digest").first() or (0, FIRST)
         row = Audit(

@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from skindose import release
 from skindose.errors import RegistryError, SettingsError
+from skindose.release import KEY, derived
 
-FILE, KEY, LOCK = "registry.sqlite3", "site.key", "first-use.lock"
+FILE, LOCK = "registry.sqlite3", "first-use.lock"
+__all__ = ["KEY", "derived"]  # of the site's folder, for the rest of this room
 WAIT_S = 60  # for another process that writes
 _KEY_BYTES = 32
 _URL = "Write DATABASE_URL as sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME."
@@ -64,7 +67,7 @@ def place() -> Place:
 
     raises   SettingsError for a DATABASE_URL that is not understood; the URL itself is not shown, it holds a password
     """
-    folder = _folder()
+    folder = release.folder()
     url = os.environ.get("DATABASE_URL", "").strip()
     if not url:
         return _sqlite(folder, folder / FILE)
@@ -78,15 +81,6 @@ def place() -> Place:
         return _postgres(folder, parts)
     what = f"DATABASE_URL: there is no database {parts.scheme[:20]!r}"
     raise SettingsError(what, "DATABASE_URL", _URL)
-
-
-def _folder() -> Path:
-    given = os.environ.get("SKINDOSE_HOME", "").strip()
-    if given:
-        return Path(given).expanduser().absolute()
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("skindose", appauthor=False))
 
 
 def _split(url: str) -> SplitResult:
@@ -130,6 +124,15 @@ def _postgres(folder: Path, parts: SplitResult) -> Place:
         "OPTIONS": {"connect_timeout": "10", **options},
     }
     return Place(folder, database, f"PostgreSQL database {name}")
+
+
+def exists() -> bool:
+    """Whether there is a registry already; of PostgreSQL it is taken for granted."""
+    try:
+        file = place().file
+    except ImportError:  # without the registry's libraries nobody made one
+        return False
+    return file is None or file.exists()
 
 
 # --- The site's key
@@ -191,11 +194,6 @@ def read_key(folder: Path) -> bytes:
     if not re.fullmatch(f"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
         raise RegistryError(f"the site's key is damaged ({KEY})", folder.name, "Put its copy back.")
     return bytes.fromhex(text)
-
-
-def derived(key: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
-    return hmac.new(key, f"skindose {purpose}".encode(), hashlib.sha256).digest()
 
 
 def pseudonym(key: bytes, issuer: str, number: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +179,25 @@ def _case(data: bytes, skin: bytes | None) -> tuple[cases.Case, Phantom | None]:
 
 
 # --- Lists
+
+
+def results(since: str = "") -> Iterator[tuple[int, str, str, dict[str, Any]]]:
+    """Procedure, case number, date and result.json of every patient's current result, oldest first; one at a time.
+
+    since    ISO 8601; procedures before it, and those without a date, are left out
+    raises   RegistryError where one is damaged
+    """
+    newest = Computation.objects.filter(procedure=OuterRef("pk")).order_by("-version")
+    with guarded():
+        rows = list(
+            Procedure.objects.filter(purpose="patient", study_date__gte=since)
+            .annotate(result=Subquery(newest.values("result_id")[:1]))
+            .filter(result__isnull=False)
+            .order_by("study_date", "pk")
+            .values_list("pk", "case_number", "study_date", "result")
+        )
+    for procedure, number, date, digest in rows:
+        yield procedure, number, date, json.loads(content(digest))
 
 
 def procedures(limit: int | None = None, patient_of: int | None = None) -> list[Row]:

@@ -16,6 +16,7 @@ from skindose.errors import RegistryError
 from skindose.model import Header
 from skindose.registry import audit, home
 from skindose.registry.audit import Entry, canonical, now
+from skindose.registry.guard import guarded
 from skindose.registry.models import (
     Blob,
     Computation,
@@ -26,6 +27,7 @@ from skindose.registry.models import (
     Procedure,
     Quarantined,
     Report,
+    RuleSet,
 )
 from skindose.registry.records import Computed, Incoming, Received, Registry
 
@@ -114,6 +116,16 @@ def settle(registry: Registry, key: str, path: str = "") -> bool:
             row.settled = True
             entry.change(row)
     return bool(rows)
+
+
+def signed(digest: str) -> str:
+    """Who signed the rules of this digest last, name and role; "" where nobody did.
+
+    raises   RegistryError
+    """
+    with guarded():
+        row = RuleSet.objects.filter(blob_id=digest).order_by("-pk").first()
+    return "" if row is None else str(row.signed_by)
 
 
 # --- Inside a transaction

@@ -31,7 +31,18 @@ def fired(triggers: list[Facts]) -> Rows:
 def _levels(findings: list[Facts]) -> str:
     """The levels of one quantity, from low to high."""
     ordered = sorted(findings, key=lambda finding: float(finding["level"]))
-    return " and ".join(dict.fromkeys(_value(finding["level"], finding["unit"]) for finding in ordered))
+    return " and ".join(
+        dict.fromkeys(
+            _value(finding["level"], finding["unit"]) + (" (on its probability)" if on_probability(finding) else "")
+            for finding in ordered
+        )
+    )
+
+
+def on_probability(finding: Facts) -> bool:
+    """Whether a rule fired on the probability of exceedance alone: the value that is shown is below the level."""
+    asked, value = finding.get("acts_from_probability"), finding["value"]
+    return bool(finding["fired"] and asked is not None and value is not None and value < finding["level"])
 
 
 def _quantity(finding: Facts) -> str:
@@ -43,7 +54,8 @@ def _quantity(finding: Facts) -> str:
 def signed(trigger_set: Facts) -> str:
     """The rule set, and whether a physicist signed its levels."""
     if trigger_set["signed_by"]:
-        return f"{trigger_set['preset']}, levels signed by {trigger_set['signed_by']}"
+        on = f" on {trigger_set['signed_on']}" if trigger_set.get("signed_on") else ""
+        return f"{trigger_set['preset']}, levels signed by {trigger_set['signed_by']}{on}"
     return f"{trigger_set['preset']}, levels not yet signed by this site's physicist"
 
 
@@ -76,6 +88,7 @@ def trigger_row(finding: Facts) -> dict[str, Any]:
         "value": _value(finding["value"], finding["unit"]),
         "level": _value(finding["level"], finding["unit"]),
         "probability": NO_VALUE if chance is None else percent(chance),
+        "on_probability": on_probability(finding),
         "rule": finding["rule"],
         "source": "; ".join(filter(None, (kind, finding["source"], words(finding["provenance"] or "")))),
         "follows": (finding["what_follows"] or "") if finding["fired"] else "",
@@ -88,4 +101,5 @@ def _state(finding: Facts) -> str:
     if not finding["fired"]:
         return "not reached"
     steps = finding["steps"]
-    return f"▲ exceeded, +{steps} step{'s' if steps > 1 else ''}" if steps else "▲ exceeded"
+    state = "▲ may be exceeded" if on_probability(finding) else "▲ exceeded"
+    return f"{state}, +{steps} step{'s' if steps > 1 else ''}" if steps else state

@@ -139,7 +139,7 @@ _ALLOWED: dict[str, Any] = {
         dict.fromkeys(
             (
                 "rule", "kind", "quantity", "value", "level", "unit", "fired", "probability", "reason", "steps",
-                "source", "provenance", "what_follows", "note",
+                "source", "provenance", "what_follows", "note", "acts_from_probability",
             )
         )
     ],
@@ -349,7 +349,8 @@ def _own(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _finding(row: dict[str, Any]) -> str:
     chance = "" if row["probability"] == NO_VALUE else f", exceeded with a probability of {row['probability']}"
-    return f"{row['quantity']} {row['value']}, level {row['level']}{chance}"
+    below = " (below it: the rule acts on the probability)" if row["on_probability"] else ""
+    return f"{row['quantity']} {row['value']}, level {row['level']}{below}{chance}"
 
 
 def _quality(facts: Facts) -> Iterator[tuple[str, str]]:

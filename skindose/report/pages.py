@@ -134,6 +134,7 @@ def _meaning(facts: Facts) -> str:
 
 def _fired(row: Facts) -> dict[str, str]:
     steps = row["state"].partition(", ")[2]
+    steps = ", ".join(filter(None, ("on its probability" if row["on_probability"] else "", steps)))
     return {key: row[key] for key in ("quantity", "value", "level", "probability", "rule", "source")} | {"steps": steps}
 
 

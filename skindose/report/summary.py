@@ -18,7 +18,7 @@ from skindose import __version__
 from skindose.calibration import Calibrations, uncalibrated
 from skindose.changes import Change
 from skindose.dose import area_above_mm2
-from skindose.model import Finding, InputFile, Peak, Result
+from skindose.model import Finding, Findings, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.uncertainty import Uncertainty
 from skindose.units import gy_to_mgy, mm2_to_cm2
@@ -51,7 +51,7 @@ def summary(result: Result) -> dict[str, Any]:
         "vendor_peak_mgy": result.events.vendor_peak_mgy,
         "assumptions": _unique(result.assumptions),
         "warnings": _unique((*result.warnings, *result.findings.warnings)),
-        "trigger_set": {"preset": result.findings.preset, "signed_by": result.findings.signed_by or None},
+        "trigger_set": _trigger_set(result.findings),
         "triggers": [_trigger(finding) for finding in result.findings.findings],
         "disclaimer": DISCLAIMER,
     }
@@ -289,6 +289,12 @@ def _regions(result: Result) -> dict[str, dict[str, float]]:
     np.maximum.at(highest, phantom.region, result.dosemap.dose_mgy)
     named = zip(phantom.region_names, highest.tolist(), strict=True)
     return {name: {"cell_max_mgy": value} for name, value in named if value >= 0}
+
+
+def _trigger_set(found: Findings) -> dict[str, Any]:
+    """Which rules, and who released them; what is not known is null."""
+    named = {"signed_by": found.signed_by, "signed_on": found.signed_on, "digest": found.digest}
+    return {"preset": found.preset, **{key: value or None for key, value in named.items()}}
 
 
 def _trigger(finding: Finding) -> dict[str, Any]:

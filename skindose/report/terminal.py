@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skindose.report.budget import budget_rows
+from skindose.report.findings import on_probability, signed
 from skindose.report.scene import format_dose_mgy, format_interval_mgy, format_quantity
 from skindose.report.wording import calibration_words, plane_peak, several_planes
 from skindose.triggers.rules import QUANTITIES
@@ -159,15 +160,13 @@ def _total_words(total: Mapping[str, Any], shown: Any) -> str:
 def _triggers_table(summary: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
-    signed = summary["trigger_set"]["signed_by"]
-    title = f"Triggers: {summary['trigger_set']['preset']}" + (
-        "" if signed else ", levels not yet signed by this site's physicist"
-    )
+    title = f"Triggers: {signed(summary['trigger_set'])}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in ("rule", "quantity", "value", "level", "fired", "probability"):
         table.add_column(column)
     for trigger in summary["triggers"]:
         fired = {True: "FIRED", False: "no", None: "not evaluable"}[trigger["fired"]]
+        fired += ", on probability" if on_probability(dict(trigger)) else ""
         table.add_row(
             trigger["rule"],
             _words(trigger),
@@ -215,7 +214,8 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _trigger_words(trigger: Mapping[str, Any]) -> str:
     value, level = (_amount(trigger[key], trigger["unit"]) for key in ("value", "level"))
-    return f"FIRED {trigger['rule']}: {_words(trigger)} {value}, level {level}"
+    more = ", on its probability" if on_probability(dict(trigger)) else ""
+    return f"FIRED {trigger['rule']}: {_words(trigger)} {value}, level {level}{more}"
 
 
 def _print_list(out: Console, title: str, lines: Sequence[str]) -> None:
@@ -233,16 +233,16 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def print_rule_sets(sets: Iterable[Any]) -> None:
-    """One line per rule set."""
+def print_rule_sets(sets: Iterable[tuple[Any, str]]) -> None:
+    """One line per rule set, with who signed it."""
     from rich.table import Table
 
     table = Table(title="Rule sets (show one with `skindose triggers show NAME`)", title_justify="left")
-    for column in ("name", "rules", "provenance", "title"):
+    for column in ("name", "rules", "provenance", "title", "state"):
         table.add_column(column)
-    for rules in sets:
+    for rules, state in sets:
         provenance = ", ".join(sorted({rule.provenance for rule in rules.rules}))
-        table.add_row(rules.id, str(len(rules.rules)), provenance, rules.title)
+        table.add_row(rules.id, str(len(rules.rules)), provenance, rules.title, printable(state))
     console().print(table)
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from skindose.model import Finding, Findings, Quantity
 from skindose.triggers.rules import QUANTITIES, Fact, Level, QuantityName, Rule, RuleSet
 
@@ -31,6 +33,7 @@ class Context:
     facts          name in the rule file -> number, e.g. {"skin_injury_grade": 2}; yes is 1, no is 0
     counted_days   how far back earlier procedures are contained in the quantities; 0: this procedure only
     signed_by      the physicist who signed this rule set; "" shows the levels as unsigned
+    signed_on      the day, ISO 8601
     """
 
     procedure: str = ""
@@ -43,6 +46,7 @@ class Context:
     facts: Mapping[str, float] = field(default_factory=dict)
     counted_days: int = 0
     signed_by: str = ""
+    signed_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def evaluate(ruleset: RuleSet, quantities: Mapping[str, Quantity], context: Cont
     return Findings(
         preset=ruleset.id,
         signed_by=known.signed_by,
+        signed_on=known.signed_on,
+        digest=ruleset.digest,
         findings=tuple(
             _finding(rule, name, quantities, known, ruleset.reference_field_cm2)
             for rule in ruleset.rules
@@ -101,16 +107,21 @@ def _finding(
     why = _why_unusable(name, quantity)
     value = None if why or quantity.value is None else float(quantity.value)
     usual, other, notes = _levels(rule, name, quantities.get("field_area_cm2"), reference_cm2)
-    level, hurdles = _level_that_holds(usual, other, value, rule.comparison, known)
+    acts = 1.0 if value is None else _ahead(quantity, rule.probability)
+    judged = None if value is None else acts * value
+    level, hurdles = _level_that_holds(usual, other, judged, rule.comparison, known)
     hurdles = hurdles + _hurdles(rule, known)
     fired, chance, steps = None, None, 0
-    if value is not None:
-        reached = _reaches(value, level.level, rule.comparison)
-        open_ = "" if reached else _may_reach(name, quantity, level, rule.comparison)
+    if value is not None and judged is not None:
+        reached = _reaches(judged, level.level, rule.comparison)
+        open_ = "" if reached else _may_reach(name, quantity, acts, level, rule.comparison)
         fired, why = _verdict(reached, hurdles, open_)
         if not open_ and all(h.holds for h in hurdles):
-            chance = _probability(quantity, _most(quantity, value), level, reached)
-        steps = _steps(value, level, rule.comparison) if fired else 0
+            shown = _reaches(value, level.level, rule.comparison)
+            chance = _probability(quantity, _most(quantity, value), level, shown)
+            if reached and not shown:
+                notes = [*notes, f"the value is below the level; the rule acts from {rule.probability:.0%} probability"]
+        steps = _steps(judged, level, rule.comparison) if fired else 0
     return Finding(
         rule=rule.id,
         kind=rule.kind,
@@ -125,6 +136,7 @@ def _finding(
         source=rule.source,
         provenance=rule.provenance,
         what_follows=rule.what_follows,
+        acts_from_probability=rule.probability,
         note="; ".join(_notes(quantity, notes + _caveats(rule, known), fired, why)),
     )
 
@@ -140,9 +152,24 @@ def _bound(quantity: Quantity) -> str:
     return quantity.lacks + (f"; it is at most {quantity.at_most:.3g} {quantity.unit}" if known else "")
 
 
-def _may_reach(name: str, quantity: Quantity, level: Level, comparison: str) -> str:
+def _ahead(quantity: Quantity, chance: float | None) -> float:
+    """What the true value reaches with probability `chance`, over the value that is shown; never below 1, so that a
+    rule fires on its value in any case. 1 where the rule does not ask for it.
+
+        true = value / (1 + e):  P(true >= L) = chance  at  L = value / (1 - t + 2 t chance)
+    """
+    if chance is None or not quantity.value:
+        return 1.0
+    if quantity.draws is not None:
+        last = max(1, math.ceil(chance * len(quantity.draws) - _STEP_SLACK))
+        return max(1.0, float(np.partition(quantity.draws, -last)[-last]) / quantity.value)
+    t = quantity.tolerance
+    return max(1.0, 1.0 / (1.0 - t + 2.0 * t * chance)) if 0.0 <= t < 1.0 else 1.0
+
+
+def _may_reach(name: str, quantity: Quantity, acts: float, level: Level, comparison: str) -> str:
     """Why a quantity below the level may nevertheless reach it; "" where it cannot."""
-    if quantity.at_most is None or not _reaches(quantity.at_most, level.level, comparison):
+    if quantity.at_most is None or not _reaches(acts * quantity.at_most, level.level, comparison):
         return ""
     return f"{QUANTITIES[name].words} is only a lower bound and may reach the level: {_bound(quantity)}"
 

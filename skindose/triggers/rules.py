@@ -29,6 +29,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
+# Above a half a rule would say "no" to values that are above its level; who wants to be told later raises the level.
+Chance = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False, strict=True)]
 
 
 class QuantityKind(NamedTuple):
@@ -99,6 +101,7 @@ class Rule(_Part):
     repeatable             levels that hold instead where the procedure may be repeated
     window_days            earlier procedures that count; 0: this one only
     kap_scales_with_field  the level of `kap` is for the reference field and grows with the procedure's own
+    probability            fires too where the true value is at or above the level with at least this probability
     severity               1 operator ... 4 quality and risk; decides who is told and how soon
     """
 
@@ -114,6 +117,7 @@ class Rule(_Part):
     window_days: Whole = 0
     per: Literal["any", "single_field"] = "any"
     kap_scales_with_field: Annotated[bool, Field(strict=True)] = False
+    probability: Chance | None = None
     stands_for_psd_gy: Positive | None = None
     status: Literal["current", "withdrawn", "recheck"] = "current"
     status_note: str = ""
@@ -133,9 +137,17 @@ class RuleSet(_Part):
     rules: Annotated[tuple[Rule, ...], Field(alias="rule", min_length=1)]
 
     @property
+    def content(self) -> bytes:
+        """What the rules say, without comments and layout, as bytes; keys that are not given are left out, so that a
+        later version of the program, which knows more of them, makes the same of the same file.
+        """
+        said = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(said, sort_keys=True).encode()
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of what the rules say (not of comments or layout): what a physicist's signature is bound to."""
-        return hashlib.sha256(json.dumps(to_dict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `content`: what a physicist's signature is bound to."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def names() -> tuple[str, ...]:
@@ -259,6 +271,8 @@ def conditions(rule: Rule, quantity: QuantityName) -> list[str]:
         words.append(f"procedures within {rule.window_days} days count")
     if rule.per == "single_field":
         words.append("to a single field")
+    if rule.probability is not None:
+        words.append(f"also where the true value is there with at least {rule.probability:.0%} probability")
     if quantity == "kap" and rule.kap_scales_with_field:
         words.append("level scales with the field")
     if rule.stands_for_psd_gy:

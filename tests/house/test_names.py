@@ -30,6 +30,7 @@ PURE_NUMBERS = {
     "Finding.value": "unit in Finding.unit",
     "Finding.level": "unit in Finding.unit",
     "Finding.probability": "a probability",
+    "Finding.acts_from_probability": "a probability",
     "Events.spread": "in the unit of its column",
     "Phantom.normal": "unit vectors",
     "Placement.rotation": "rotation matrix",

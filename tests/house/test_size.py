@@ -9,7 +9,7 @@ LONGEST_FUNCTION = 60
 LONGEST_FILE = 400
 # file or file:function -> (its own limit, why)
 EXEMPT = {
-    "skindose/model.py": (500, "all nouns in one place: a map of the program"),
+    "skindose/model.py": (510, "all nouns in one place: a map of the program"),
 }
 
 

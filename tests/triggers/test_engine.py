@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skindose.errors import SettingsError
 from skindose.model import Quantity
 from skindose.triggers import Context, evaluate, load, names, probability
 from skindose.triggers.rules import QUANTITIES, parse
@@ -417,3 +418,66 @@ def test_a_rule_that_does_not_apply_says_no_also_to_a_lower_bound():
     found = one(evaluate(rules, bounded(1.0, 99.0), Context(age_years=40.0)), "site.a", "psd")
     assert found.fired is False
     assert "may be reached but the rule does not apply" in found.note
+
+
+# --- acting on the probability of exceedance
+
+
+CHANCE = "probability = 0.2"
+
+
+def test_a_rule_acts_on_its_value_unless_it_says_otherwise():
+    found = evaluate(site('kar = { level = 5.0, unit = "Gy" }'), amounts(0.35, kar=4.9)).findings[0]
+    assert (found.fired, found.acts_from_probability) == (False, None)
+    assert found.probability > 0.4
+
+
+@pytest.mark.parametrize(("share", "fired"), [(0.789, False), (0.791, True), (1.0, True)])
+def test_by_tolerance_it_fires_from_the_share_of_the_level_where_the_probability_is_reached(share, fired):
+    """(shown / level - 0.65) / 0.7 = 0.2 at 0.79 of the level."""
+    found = evaluate(site('kar = { level = 5.0, unit = "Gy" }', CHANCE), amounts(0.35, kar=5.0 * share)).findings[0]
+    assert found.fired is fired
+    assert (found.probability >= 0.2) is fired
+    assert ("below the level" in found.note) is (fired and share < 1)
+
+
+@pytest.mark.parametrize(("above", "fired"), [(199, False), (200, True), (201, True)])
+def test_by_draws_it_fires_where_so_many_reach_the_level(above, fired):
+    draws = np.full(1000, 2.0)
+    draws[:above] = 3.5
+    quantity = {"psd": Quantity(2.2, "Gy", draws=draws)}
+    found = evaluate(site('psd = { level = 3.0, unit = "Gy" }', CHANCE), quantity).findings[0]
+    assert (found.fired, found.probability) == (fired, above / 1000)
+
+
+def test_a_value_at_its_level_fires_whatever_the_draws_say():
+    quantity = {"psd": Quantity(3.0, "Gy", draws=np.full(100, 2.0))}
+    found = evaluate(site('psd = { level = 3.0, unit = "Gy" }', CHANCE), quantity).findings[0]
+    assert (found.fired, found.probability) == (True, 0.0)
+
+
+def test_increments_count_by_the_probability_too():
+    """4 Gy with 35 %: 4 / 0.79 = 5.06 Gy is reached with a probability of 20 %; two steps of 1 Gy beyond 3 Gy."""
+    levels = 'kar = { level = 3.0, step = 1.0, unit = "Gy" }'
+    assert evaluate(site(levels, CHANCE), amounts(0.35, kar=4.0)).findings[0].steps == 2
+    assert evaluate(site(levels), amounts(0.35, kar=4.0)).findings[0].steps == 1
+
+
+def test_a_lower_bound_that_may_reach_the_level_with_that_probability_is_open():
+    quantity = {"kar": Quantity(1.0, "Gy", tolerance=0.35, at_most=4.2, lacks="something")}
+    levels = 'kar = { level = 5.0, unit = "Gy" }'
+    assert evaluate(site(levels), quantity).findings[0].fired is False
+    assert evaluate(site(levels, CHANCE), quantity).findings[0].fired is None
+
+
+@pytest.mark.parametrize("wrong", ["0.0", "0.51", "1.5", "-0.2", '"0.2"', "true"])
+def test_a_probability_that_is_none_or_would_be_told_later_is_refused_with_its_line(wrong):
+    with pytest.raises(SettingsError, match=r"site\.toml:13: rule 'site\.a': probability"):
+        site('psd = { level = 3.0, unit = "Gy" }', f"probability = {wrong}")
+
+
+def test_a_signature_outlives_keys_that_a_later_version_knows():
+    """A key that is not given is not part of what is signed."""
+    ruleset = site('psd = { level = 3.0, unit = "Gy" }')
+    assert b"probability" not in ruleset.content
+    assert ruleset.digest != site('psd = { level = 3.0, unit = "Gy" }', CHANCE).digest
