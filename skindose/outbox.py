@@ -14,7 +14,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from skindose import notify, triggers
+from skindose import notify
 from skindose.errors import SkindoseError
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
@@ -22,6 +22,7 @@ from skindose.registry import Registry
 from skindose.report import mail
 from skindose.report.digest import compose_digest
 from skindose.report.mail_words import Alert, planned
+from skindose.triggers import RuleSet
 
 Deliver = Callable[[EmailMessage, Sequence[str], MailServer], dict[str, Outcome]]
 
@@ -47,15 +48,14 @@ class Round:
             self.trouble.append(what)
 
 
-def raising(registry: Registry, people: People, rules: str) -> Registry:
+def raising(registry: Registry, people: People, rules: RuleSet) -> Registry:
     """The registry, which from now on raises alerts with every result that is stored.
 
-    rules    preset or rule file that the results are judged by
-    raises   SettingsError
+    rules    what the results are judged by
     """
     from skindose.registry import alerts
 
-    return replace(registry, hook=alerts.raising(triggers.load(rules), people))
+    return replace(registry, hook=alerts.raising(rules, people))
 
 
 def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) -> Round:

@@ -123,7 +123,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 @contextmanager
 def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple[Registry, Task, Pool, _Told, _Mails]]:
     """An open registry that raises alerts, how to work, who works, who tells, and who sends mails."""
-    from skindose import intake, outbox, recipients, site
+    from skindose import intake, outbox, recipients, release, site
     from skindose.config import Settings
     from skindose.pool import Pool
     from skindose.registry import home, open_registry
@@ -132,7 +132,7 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
     settings, decided, people = Settings.load(config, {}), site.load(folder), recipients.load(folder)
     how = intake.task(settings, decided)
     with open_registry(plain=decided.plain_identifiers) as registry, Pool(jobs) as pool, _log(log) as file:
-        yield outbox.raising(registry, people, settings.triggers), how, pool, _Told(file), _Mails(people)
+        yield outbox.raising(registry, people, release.rules(settings)), how, pool, _Told(file), _Mails(people)
 
 
 class _Mails:

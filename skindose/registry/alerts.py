@@ -15,9 +15,9 @@ from skindose.errors import RegistryError
 from skindose.registry import audit, followups, outgoing
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Outgoing, Procedure, RuleSet
+from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Outgoing, Procedure
 from skindose.registry.records import Registry
-from skindose.registry.store import Hook
+from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
 from skindose.triggers.rules import RuleSet as Rules
 
@@ -55,12 +55,6 @@ class _Due(NamedTuple):
     severity: int
     roles: tuple[str, ...]
     finding: Finding | None
-
-
-def signed(rule_set_digest: str) -> str:
-    """Who released this set of rules (`triggers.RuleSet.digest`); "": nobody."""
-    row = RuleSet.objects.filter(blob_id=rule_set_digest).order_by("-pk").first()
-    return str(row.signed_by) if row else ""
 
 
 def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed) -> Hook:

@@ -42,11 +42,12 @@ def stored(data, fired=(("ncrp-168.substantial", "psd", 0),), peak_mgy=4100.0, m
 
 
 def receive(registry, data=None, who=SIGNER, crew=None, purpose="patient", **options):
-    """Store a report with its result and its alerts; the case number."""
+    """Store a report with its result and its alerts; the case number. `who` None: as the registry says."""
     from skindose.registry import alerts, store
 
     data = data or registered.report()
-    hook = alerts.raising(RULES, crew or people(), lambda _: who)
+    asked = store.signed if who is None else lambda _: who
+    hook = alerts.raising(RULES, crew or people(), asked)
     return store.receive(registry, registered.incoming(data, purpose), stored(data, **options), hook).case_number
 
 

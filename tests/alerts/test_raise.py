@@ -89,17 +89,15 @@ def test_unsigned_rules_are_never_mailed_not_even_after_signing(home):
         assert mails(alerts.listed()) == [(made.A, "operator", "alert", "queued")], "a new level under signed rules"
 
 
-def test_a_signature_is_found_by_the_digest_of_the_rules(home):
+def test_who_signed_is_what_the_registry_says(home):
     with open_registry() as registry:
-        from skindose.registry import alerts, audit, store
-        from skindose.registry.models import RuleSet
+        from skindose.registry import alerts, signing, store
 
-        assert alerts.signed(made.RULES.digest) == ""
-        with audit.writing(registry.key_of("audit"), "t", "signed") as entry:
-            text = json.dumps(made.triggers.to_dict(made.RULES), sort_keys=True).encode()
-            blob = store.keep(entry, "rules", text)
-            entry.add(RuleSet(blob=blob, name="x", signed_by=made.SIGNER, signed_at=audit.now()))
-        assert alerts.signed(made.RULES.digest) == made.SIGNER
+        made.receive(registry, registered.report("a"), who=None)
+        signing.sign(registry, made.RULES, made.SIGNER, "medical physicist")
+        made.receive(registry, registered.report("b"), who=None)
+        assert [row["state"] for row in alerts.listed()] == ["unsigned", "waiting"]
+        assert store.signed(made.RULES.digest) == f"{made.SIGNER}, medical physicist"
 
 
 def test_no_alert_for_a_phantom(home):

@@ -7,7 +7,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from skindose import cli, triggers
+from skindose import cli
 from skindose.registry import open_registry
 from tests import mailserver
 from tests.alerts import made
@@ -36,12 +36,9 @@ def batch(feed, code=0):
 
 def sign(registry):
     """The rule set is released."""
-    from skindose.registry import audit, store
-    from skindose.registry.models import RuleSet
+    from skindose.registry import signing
 
-    with audit.writing(registry.key_of("audit"), "t", "signed") as entry:
-        blob = store.keep(entry, "rules", json.dumps(triggers.to_dict(made.RULES), sort_keys=True).encode())
-        entry.add(RuleSet(blob=blob, name="ncrp-168", signed_by=made.SIGNER, signed_at=audit.now()))
+    signing.sign(registry, made.RULES, made.SIGNER, "medical physicist")
 
 
 def test_from_report_to_mail_once(sqlite_home, feed):
