@@ -194,7 +194,14 @@ def child(port, point):
 
 
 @pytest.mark.parametrize(
-    ("point", "twice"), [("claiming", 0), ("claimed", 0), ("taken", 1), ("noting", 1), ("noted", 0)]
+    ("point", "twice"),
+    [
+        ("claimed", 0),
+        ("taken", 1),
+        pytest.param("claiming", 0, marks=pytest.mark.slow),
+        pytest.param("noting", 1, marks=pytest.mark.slow),
+        pytest.param("noted", 0, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_between_any_two_steps(sqlite_home, server, point, twice):
     """One mail each; a second copy, under the same Message-ID, only where the server had it and nobody had noted it."""
