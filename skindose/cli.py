@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import calibrate, desk, presets, registrar, unattended
+from skindose import alarms, calibrate, desk, presets, registrar, unattended
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 from skindose.printing import AsJson, print_json
 
@@ -33,6 +33,8 @@ app = typer.Typer(
 app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(registrar.app, name="registry")
+app.add_typer(alarms.app, name="alerts")
+app.add_typer(alarms.contacts, name="followup")
 desk.add_to(app)
 unattended.add_to(app)
 

@@ -19,7 +19,9 @@ from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
     from skindose.intake import Taken, Task
+    from skindose.outbox import Round
     from skindose.pool import Pool
+    from skindose.recipients import People
     from skindose.registry import Registry
 
 Paths = Annotated[
@@ -54,7 +56,7 @@ def batch(
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
-    with _at_work(jobs, config, log) as (registry, how, pool, told):
+    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
         files = list(intake.files_of(path for path in paths if path not in missing))
         told.total = len(files)
         unsettled = told.all(intake.take(registry, files, how, pool))
@@ -63,12 +65,20 @@ def batch(
             unsettled = told.all(intake.take(registry, unsettled, how, pool))
         if recompute:
             told.all(intake.recompute(registry, how, pool))
+        sent = mails(registry)
     count = dict(told.count) | {"unsettled": len(unsettled)}
     if as_json:
-        print_json({"files": len(files), "outcomes": count, "seconds": round(told.seconds(), 1)})
+        print_json(
+            {"files": len(files), "outcomes": count, "mails": dict(sent.count), "seconds": round(told.seconds(), 1)}
+        )
     else:
         typer.echo(told.words())
-    bad = missing or unsettled or any(name not in (*_GOOD, "unsettled") and number for name, number in count.items())
+    bad = (
+        missing
+        or unsettled
+        or sent.trouble
+        or any(name not in (*_GOOD, "unsettled") and number for name, number in count.items())
+    )
     sys.exit(int(ExitCode.SOME_FAILED if bad else ExitCode.OK))
 
 
@@ -86,12 +96,13 @@ def watch(
         if not path.is_dir():
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
-    with _at_work(jobs, config, log) as (registry, how, pool, told):
+    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
         while True:
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
                 unsettled = told.all(intake.take(registry, fresh, how, pool)) if fresh else []
+                mails(registry)
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)
                 registry.reconnect()
@@ -110,20 +121,39 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple[Registry, Task, Pool, _Told]]:
-    """An open registry, how to work, who works, and who tells."""
-    from skindose import intake, site
+def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple[Registry, Task, Pool, _Told, _Mails]]:
+    """An open registry that raises alerts, how to work, who works, who tells, and who sends mails."""
+    from skindose import intake, outbox, recipients, site
     from skindose.config import Settings
     from skindose.pool import Pool
     from skindose.registry import home, open_registry
 
-    settings, decided = Settings.load(config, {}), site.load(home.place().folder)
+    folder = home.place().folder
+    settings, decided, people = Settings.load(config, {}), site.load(folder), recipients.load(folder)
     how = intake.task(settings, decided)
     with open_registry(plain=decided.plain_identifiers) as registry, Pool(jobs) as pool, _log(log) as file:
         from skindose.registry import signing
 
         signing.copy(registry)
-        yield registry, how, pool, _Told(file)
+        yield outbox.raising(registry, people, how.rules), how, pool, _Told(file), _Mails(people)
+
+
+class _Mails:
+    """Sends what is due; trouble is told, the same only once."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._told: set[str] = set()
+
+    def __call__(self, registry: Registry) -> Round:
+        from skindose import outbox
+
+        done = outbox.send(registry, self._people)
+        for what in done.trouble:
+            if what not in self._told:
+                typer.echo(what, err=True)
+        self._told = set(done.trouble)
+        return done
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,12 +18,14 @@ class Registry:
 
     who     who is written into the audit trail: the user of the system
     plain   whether plain identifiers are kept, in their own table
+    hook    `store.Hook`: what else is written with every new result, unless the writer says otherwise
     """
 
     place: Place
     key: bytes
     who: str
     plain: bool = False
+    hook: Callable[[Any, Any], None] | None = None
 
     def key_of(self, purpose: str) -> bytes:
         """The key for one purpose."""

@@ -54,7 +54,7 @@ def receive(
             notes, new = (), False
         procedure = known.procedure
         if result is not None and set(result.inputs) == set(_counting(procedure)):
-            _put(entry, procedure, result, hook)
+            _put(entry, procedure, result, hook or registry.hook)
         entry.details |= {"procedure": procedure.case_number}
     return Received(procedure.pk, procedure.case_number, new, notes)
 
@@ -70,7 +70,7 @@ def put(registry: Registry, procedure: int, result: Computed, hook: Hook | None 
         row = Procedure.objects.get(pk=procedure)
         if set(result.inputs) != set(_counting(row)):
             return None
-        version = _put(entry, row, result, hook)
+        version = _put(entry, row, result, hook or registry.hook)
         entry.details |= {"procedure": row.case_number, "version": version}
     return version
 

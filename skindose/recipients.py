@@ -1,0 +1,153 @@
+"""Who is told of an alert, where, and by when: alerts.toml in the registry's folder."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from skindose.config import is_mail_address, plain_words
+from skindose.errors import SettingsError
+from skindose.notify import MailServer
+from skindose.triggers.rules import Role
+
+FILE = "alerts.toml"
+WORKING_DAY = "1 working day"
+_FRIDAY = 4
+
+Whole = Annotated[int, Field(ge=1, le=720, strict=True)]
+
+
+def _addresses(given: tuple[str, ...]) -> tuple[str, ...]:
+    for address in given:
+        if not is_mail_address(address):
+            raise PydanticCustomError("address", "an address is not of the form name@example.org")
+    return given
+
+
+class Recipient(BaseModel):
+    """Who holds a role.
+
+    rooms   stations as their reports name them; empty: every room
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    role: Role
+    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    deputies: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+
+    _are_addresses = field_validator("to", "deputies")(_addresses)
+
+
+class People(BaseModel):
+    """Keys of alerts.toml, every default visible."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    recipient: tuple[Recipient, ...] = Field((), description="one table [[recipient]] for each role, or role and rooms")
+    room: dict[str, str] = Field(
+        {}, description="station -> name of the room in a mail; without it the room is not named"
+    )
+    administrators: tuple[str, ...] = Field((), description="who gets the digest of what failed")
+    acknowledge_within_hours: tuple[Whole | None, Whole | None, Whole | None, Whole | None] = Field(
+        (None, 4, 1, 1), description="by severity 1 to 4; 0 in the file: one working day"
+    )
+    base_address: str = Field("", description="where a reader logs in, https://dose.example.org; empty: no link")
+    picture: bool = Field(True, strict=True, description="put the map's picture into the mail")
+    time_zone: str = Field("", description="of the times in a mail, Europe/Berlin; empty: this machine's")
+    mail: MailServer | None = None
+
+    _are_addresses = field_validator("administrators")(_addresses)
+
+    @field_validator("acknowledge_within_hours", mode="before")
+    @classmethod
+    def _zero_is_a_day(cls, given: Any) -> Any:
+        """TOML has no null."""
+        return [None if hours == 0 else hours for hours in given] if isinstance(given, list | tuple) else given
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, given: str) -> str:
+        if given:
+            try:
+                ZoneInfo(given)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise PydanticCustomError("zone", "there is no such time zone") from None
+        return given
+
+    def addresses(self, role: str, station: str) -> tuple[str, ...]:
+        """Who has a role in a room: those of this room, and those of every room."""
+        return _once(address for one in self._holders(role, station) for address in one.to)
+
+    def deputies(self, role: str, station: str) -> tuple[str, ...]:
+        """Who stands in for them."""
+        return _once(address for one in self._holders(role, station) for address in one.deputies)
+
+    def _holders(self, role: str, station: str) -> list[Recipient]:
+        return [one for one in self.recipient if one.role == role and (not one.rooms or station in one.rooms)]
+
+    def until(self, severity: int, moment: datetime) -> datetime:
+        """By when an alert of this moment must be acknowledged, in the site's time.
+
+        A working day ends at the same time of the next day from Monday to Friday; holidays are not known.
+        """
+        hours = self.acknowledge_within_hours[severity - 1]
+        if hours is not None:
+            return self.local(moment + timedelta(hours=hours))
+        end = self.local(moment) + timedelta(days=1)
+        while end.weekday() > _FRIDAY:
+            end += timedelta(days=1)
+        return end
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in the site's time."""
+        zone: tzinfo | None = ZoneInfo(self.time_zone) if self.time_zone else None
+        return moment.astimezone(UTC).astimezone(zone)
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of a Message-ID."""
+        host = self.mail.sender.rpartition("@")[2] if self.mail else ""
+        return host if host.isascii() and host else "skindose.invalid"
+
+
+def _once(addresses: Any) -> tuple[str, ...]:
+    return tuple({address.lower(): address for address in addresses}.values())
+
+
+def load(folder: Path) -> People:
+    """Who is told; nobody where the folder has no alerts.toml.
+
+    raises   SettingsError: file, key, what is wrong with it
+    """
+    try:
+        given = tomllib.loads((folder / FILE).read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        return People()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read it ({str(error)[:150]})", FILE, "Mend it.") from None
+    return parse(given)
+
+
+def parse(given: Mapping[str, Any]) -> People:
+    """From the keys of alerts.toml.
+
+    raises   SettingsError
+    """
+    values = dict(given)
+    if isinstance(values.get("mail"), Mapping):
+        values["mail"] = MailServer.load(values["mail"], f"{FILE} [mail]")
+    try:
+        return People(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+        raise SettingsError(f"{key}: {plain_words(first)}", FILE, f"Known: {', '.join(People.model_fields)}.") from None

@@ -1,0 +1,240 @@
+"""Finding -> alert -> outbox, in the transaction that stores the result; what became of each; who took it on.
+
+One alert per procedure, rule, quantity and level, whatever is computed or sent again. A higher level later is a new
+one. Nothing is raised for a test exposure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from skindose.errors import RegistryError
+from skindose.registry import audit, followups, outgoing
+from skindose.registry.audit import Entry, canonical, now
+from skindose.registry.guard import guarded
+from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Outgoing, Procedure
+from skindose.registry.records import Registry
+from skindose.registry.store import Hook, signed
+from skindose.triggers.rules import Rule
+from skindose.triggers.rules import RuleSet as Rules
+
+UNSIGNED, WAITING, SENT, ACKNOWLEDGED = "unsigned", "waiting", "sent", "acknowledged"
+NOT_MAILED = "not mailed: rules unsigned"
+NO_MAP = "no map"
+_UNKNOWN_SEVERITY, _UNKNOWN_ROLES = 2, ("operator", "physicist")  # without a map, or of a rule that is not in the set
+_TEXT = 2000
+
+
+class People(Protocol):
+    """Who is told and by when: recipients.People."""
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of a Message-ID."""
+
+    def addresses(self, role: str, station: str) -> tuple[str, ...]:
+        """Of a role in a room."""
+
+    def deputies(self, role: str, station: str) -> tuple[str, ...]:
+        """Of those."""
+
+    def until(self, severity: int, moment: datetime) -> datetime:
+        """By when to acknowledge."""
+
+
+class _Due(NamedTuple):
+    """An alert that a result asks for; `reached` None: not a number."""
+
+    rule: str
+    quantity: str
+    level: str
+    reached: float | None
+    severity: int
+    roles: tuple[str, ...]
+    finding: Finding | None
+
+
+def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed) -> Hook:
+    """The hook of `store.receive` and `store.put` that raises alerts and fills the outbox.
+
+    rules    what the result was judged by
+    signed   digest of a set -> who released it; "" raises alerts that are never mailed
+    """
+
+    def hook(entry: Entry, row: Computation) -> None:
+        if row.procedure.purpose == "test":
+            return
+        who = signed(rules.digest)
+        for wanted in (*_fired(rules, row), *_mapless(row)):
+            _raise(entry, row, wanted, who, people)
+        if who:
+            followups.plan(entry, row)
+
+    return hook
+
+
+def _fired(rules: Rules, row: Computation) -> Iterator[_Due]:
+    known = {rule.id: rule for rule in rules.rules}
+    for finding in Finding.objects.filter(computation=row, fired=True).order_by("pk"):
+        rule = known.get(finding.rule)
+        reached = _reached(rule, finding)
+        severity, roles = (rule.severity, rule.recipients) if rule else (_UNKNOWN_SEVERITY, _UNKNOWN_ROLES)
+        yield _Due(finding.rule, finding.quantity, f"{reached:.6g}", reached, severity, roles, finding)
+
+
+def _reached(rule: Rule | None, finding: Finding) -> float:
+    """The level with its increments. As the rule states it where it grows with the field, which is another number for
+    each change of the field, and no higher level."""
+    stated = rule.levels.get(finding.quantity) if rule else None
+    if rule is None or stated is None:
+        return float(finding.level)
+    scales = rule.kap_scales_with_field and finding.quantity == "kap"
+    level = stated.level if scales else float(finding.level)
+    return level + int(finding.steps) * (stated.step or 0.0)
+
+
+def _mapless(row: Computation) -> Iterator[_Due]:
+    """A map that failed alerts too; not where nothing was radiated."""
+    totals = [row.air_kerma_mgy, row.kap_gycm2]
+    if row.map_id is None and (any(totals) or totals == [None, None]):
+        yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
+
+
+def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: People) -> None:
+    earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
+    if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
+        return
+    moment = now()
+    alert = entry.add(
+        Alert(
+            procedure=row.procedure,
+            finding=wanted.finding,
+            rule=wanted.rule,
+            quantity=wanted.quantity,
+            level=wanted.level,
+            severity=wanted.severity,
+            state=WAITING if who else UNSIGNED,
+            raised_at=moment,
+            due_at=people.until(wanted.severity, moment) if who else None,
+            document=canonical(
+                {"roles": list(wanted.roles), "signed_by": who, "version": row.version, "step": 0, "nobody": []}
+            ),
+        )
+    )
+    entry.details.setdefault("alerts", []).append([wanted.rule, wanted.quantity, wanted.level])
+    if who:
+        address(entry, alert, people)
+
+
+def address(entry: Entry, alert: Alert, people: People) -> int:
+    """Put an alert's mails into the outbox; returns how many. Roles that nobody holds are noted in the alert."""
+    document = json.loads(alert.document)
+    station, count = alert.procedure.machine.station, 0
+    nobody = [role for role in document["roles"] if not people.addresses(role, station)]
+    told = tuple(role for role in document["roles"] if role not in nobody)
+    for role in told:
+        for recipient in people.addresses(role, station):
+            count += outgoing.queue(entry, alert, outgoing.To(recipient, role, told), "alert", people.domain)
+    if nobody != document["nobody"]:
+        alert.document = canonical(document | {"nobody": nobody})
+        entry.change(alert)
+    return count
+
+
+# --- Reading
+
+
+def listed(case_number: str | None = None, open_only: bool = False) -> list[dict[str, Any]]:
+    """Alerts with their mails, first raised first; nothing in it depends on the clock.
+
+    raises   RegistryError
+    """
+    with guarded():
+        rows = Alert.objects.select_related("procedure", "finding").order_by("pk")
+        if case_number is not None:
+            rows = rows.filter(procedure__case_number=case_number)
+        if open_only:
+            rows = rows.exclude(state=ACKNOWLEDGED)
+        alerts = list(rows)
+        mails: dict[int, list[dict[str, Any]]] = {}
+        for mail in Outgoing.objects.filter(alert__in=alerts).order_by("pk"):
+            mails.setdefault(mail.alert_id, []).append(outgoing.shown(mail))
+        taken = {one.alert_id: one for one in Acknowledgement.objects.filter(alert__in=alerts).order_by("-pk")}
+    return [_shown(alert, mails.get(alert.pk, []), taken.get(alert.pk)) for alert in alerts]
+
+
+def _shown(alert: Alert, mails: list[dict[str, Any]], taken: Acknowledgement | None) -> dict[str, Any]:
+    document = json.loads(alert.document)
+    return {
+        "case": alert.procedure.case_number,
+        "rule": alert.rule or None,
+        "quantity": alert.quantity or None,
+        "level": alert.level,
+        "unit": alert.finding.unit if alert.finding else None,
+        "value": alert.finding.value if alert.finding else None,
+        "severity": alert.severity,
+        "state": alert.state,
+        "not_mailed": NOT_MAILED if not document["signed_by"] else None,
+        "roles_without_address": document["nobody"],
+        "escalations": document["step"],
+        "acknowledged_by": taken.by if taken else None,
+        "note": taken.note or None if taken else None,
+        "mails": mails,
+    }
+
+
+# --- What people do
+
+
+def acknowledge(registry: Registry, case_number: str, by: str, note: str = "", rule: str | None = None) -> int:
+    """Take on the open alerts of a case; returns how many. Escalations that wait are not sent any more.
+
+    rule     only those of this rule
+    raises   RegistryError where there is no such case, or none of its alerts is of this rule
+    """
+    with audit.writing(registry.key_of("audit"), by, "alert acknowledged") as entry:
+        rows = _of_case(case_number, rule)
+        rows = [row for row in rows if row.state != ACKNOWLEDGED]
+        for row in rows:
+            entry.add(Acknowledgement(alert=row, by=by[:200], at=now(), note=note[:_TEXT]))
+            row.state, row.due_at = ACKNOWLEDGED, None
+            entry.change(row)
+            outgoing.cancel_escalations(entry, row)
+        entry.details |= {"case": case_number, "alerts": len(rows)}
+    return len(rows)
+
+
+def resend(registry: Registry, case_number: str, people: People, again: bool = False, rule: str | None = None) -> int:
+    """Queue what failed once more, under its Message-ID; returns how many mails.
+
+    again    also what was delivered, as a new mail
+    raises   RegistryError as `acknowledge`, and where none of its alerts may be mailed
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "mails queued again") as entry:
+        rows = [row for row in _of_case(case_number, rule) if json.loads(row.document)["signed_by"]]
+        if not rows:
+            raise RegistryError(NOT_MAILED, case_number, "Its rules were not signed when it was raised.")
+        count = 0
+        for row in rows:
+            count += address(entry, row, people) + outgoing.queue_again(entry, row, again, people.domain)
+        entry.details |= {"case": case_number, "mails": count}
+    return count
+
+
+def _of_case(case_number: str, rule: str | None) -> list[Alert]:
+    if not Procedure.objects.filter(case_number=case_number).exists():
+        raise RegistryError("there is no such case", case_number[:20], "`skindose alerts list` has their numbers.")
+    rows = Alert.objects.filter(procedure__case_number=case_number).order_by("pk")
+    found = list(rows if rule is None else rows.filter(rule=rule))
+    if not found:
+        raise RegistryError("there is no such alert", case_number, "`skindose alerts list` has them.")
+    return found
+
+
+def without_mail() -> list[Alert]:
+    """Alerts that should be mailed and have no mail, because nobody held their roles."""
+    mailed = Outgoing.objects.exclude(alert=None).values("alert_id")
+    return list(Alert.objects.filter(state=WAITING).exclude(pk__in=mailed).order_by("pk"))

@@ -1,0 +1,90 @@
+"""Contacts with the patient that are due: planned with the alert, open until somebody says what came of them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from skindose.errors import RegistryError
+from skindose.registry import audit
+from skindose.registry.audit import Entry, now
+from skindose.registry.guard import guarded
+from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure
+from skindose.registry.records import Registry
+from skindose.triggers import followup
+from skindose.units import mgy_to_gy
+
+OPEN, DONE = "open", "done"
+_WINDOWS = {one.name: one for one in followup.CONTACTS}
+_TEXT = 2000
+
+
+def plan(entry: Entry, row: Computation) -> None:
+    """Add the contacts that a result asks for and that are not there; none is ever taken away."""
+    fired = Finding.objects.filter(computation=row, fired=True, kind="trigger").exists()
+    peak_mgy = row.peak_skin_dose_mgy
+    contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
+    _add(entry, row.procedure, contacts)
+
+
+def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...]) -> None:
+    """From the day of the procedure; where the report does not state it, from the day it came in."""
+    there = set(FollowUp.objects.filter(procedure=procedure).values_list("what", flat=True))
+    alert = Alert.objects.filter(procedure=procedure).order_by("pk").first()
+    for one in followup.due(contacts, _day(procedure)):
+        if one.name not in there:
+            entry.add(FollowUp(procedure=procedure, alert=alert, what=one.name, due=one.first, state=OPEN))
+
+
+def _day(procedure: Procedure) -> date:
+    try:
+        return date.fromisoformat(procedure.study_date)
+    except ValueError:
+        return procedure.since.date()  # type: ignore[no-any-return]
+
+
+def listed(case_number: str | None = None, every: bool = False) -> list[dict[str, Any]]:
+    """Open contacts, or all, by the day from which they are due; `number` names one for `done`.
+
+    raises   RegistryError
+    """
+    with guarded():
+        rows = FollowUp.objects.select_related("procedure").order_by("due", "pk")
+        if case_number is not None:
+            rows = rows.filter(procedure__case_number=case_number)
+        return [_shown(row) for row in (rows if every else rows.exclude(state=DONE))]
+
+
+def _shown(row: FollowUp) -> dict[str, Any]:
+    contact = _WINDOWS.get(row.what)
+    return {
+        "number": row.pk,
+        "case": row.procedure.case_number,
+        "contact": row.what,
+        "from": row.due.isoformat(),
+        "to": (row.due + timedelta(contact.to_day - contact.from_day if contact else 0)).isoformat(),
+        "what": contact.what if contact else None,
+        "state": row.state,
+        "done_by": row.done_by or None,
+        "outcome": row.outcome or None,
+    }
+
+
+def done(registry: Registry, number: int, by: str, outcome: str, finding: bool = False) -> bool:
+    """Note what came of a contact; False where it was done already.
+
+    finding   something was found on the skin: the later contacts are due too, whatever the dose
+    raises    RegistryError where there is no such contact
+    """
+    with audit.writing(registry.key_of("audit"), by, "follow-up done") as entry:
+        row = FollowUp.objects.select_related("procedure").filter(pk=number).first()
+        if row is None:
+            raise RegistryError("there is no such contact", str(number), "`skindose followup list` has them.")
+        if row.state == DONE:
+            return False
+        row.state, row.done_by, row.done_at, row.outcome = DONE, by[:200], now(), outcome[:_TEXT]
+        entry.change(row)
+        if finding:
+            _add(entry, row.procedure, tuple(one for one in followup.CONTACTS if one.after_finding))
+        entry.details |= {"case": row.procedure.case_number, "contact": row.what, "finding": finding}
+    return True

@@ -1,0 +1,82 @@
+"""`skindose batch` from report to mail: raised with the result, sent once, whatever is run again."""
+
+import json
+import os
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from skindose import cli
+from skindose.registry import open_registry
+from tests import mailserver
+from tests.alerts import made
+from tests.alerts.test_people import configured
+from tests.mailserver import Received
+from tests.registry import made as registered
+
+
+@pytest.fixture
+def feed(tmp_path):
+    """A report whose air kerma (6 Gy) passes the substantial level, in a folder."""
+    folder = tmp_path / "feed"
+    folder.mkdir()
+    (folder / "a.dcm").write_bytes(registered.report(events=(1, 2, 3, 4)))
+    os.utime(folder / "a.dcm", (time.time() - 60,) * 2)
+    (tmp_path / "config.toml").write_text('phantom = "plane"\n', encoding="utf-8")
+    return folder
+
+
+def batch(feed, code=0):
+    config = str(feed.parent / "config.toml")
+    done = CliRunner().invoke(cli.app, ["batch", "--json", "--config", config, str(feed)], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout)["mails"], done.stderr
+
+
+def sign(registry):
+    """The rule set is released."""
+    from skindose.registry import signing
+
+    signing.sign(registry, made.RULES, made.SIGNER, "medical physicist")
+
+
+def test_from_report_to_mail_once(sqlite_home, feed):
+    handler = Received()
+    with mailserver.plain(handler) as port:
+        configured(sqlite_home, port)
+        with (sqlite_home / "alerts.toml").open("a", encoding="utf-8") as file:
+            file.writelines(
+                f'[[recipient]]\nrole = "{role}"\nto = ["{made.B}"]\n' for role in ("physicist", "followup_nurse")
+            )
+        with open_registry() as registry:
+            sign(registry)
+        mails, _ = batch(feed)
+        arrived = len(handler.mails)
+        assert arrived == mails["sent"] > 0
+        assert batch(feed) == ({}, "")
+        assert len(handler.mails) == arrived
+        everything = b"".join(data for _, _, data in handler.mails)
+        assert registered.NUMBER.encode() not in everything
+        assert b"Quastenflosser" not in everything
+
+
+def test_a_mail_server_that_is_down_is_an_exit_code_and_the_report_is_stored(sqlite_home, feed):
+    configured(sqlite_home, mailserver.free_port())
+    with open_registry() as registry:
+        sign(registry)
+    mails, said = batch(feed, code=1)
+    assert mails == {"queued": 1}
+    assert "mail server" in said
+    with open_registry():
+        from skindose.registry import reading
+
+        assert reading.status()["results"] == 1
+
+
+def test_unsigned_rules_raise_and_mail_nobody(sqlite_home, feed):
+    assert batch(feed) == ({}, "")
+    with open_registry():
+        from skindose.registry import alerts
+
+        assert {row["not_mailed"] for row in alerts.listed()} == {"not mailed: rules unsigned"}
