@@ -461,5 +461,5 @@ def test_tries_go_on_for_days_and_come_to_an_end():
 def test_the_example_of_the_docs_is_a_mail_server():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     example = tomllib.loads(page.split("```toml")[1].split("```")[0])
-    assert MailServer.load(example).host == "mail.example.org"
+    assert MailServer.load(example["mail"]).host == "mail.example.org"
     assert f"{len(RETRY_AFTER) + 1} tries in 6 days" in page
