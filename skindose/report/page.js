@@ -5,37 +5,21 @@
   var plot = document.getElementById("map");
   var pointer = document.getElementById("pointer");
   var body = new window.SkinBody(data);
+  var shapes = window.SkinShapes, dose = shapes.dose, cross = shapes.cross, dot = shapes.dot, unit = shapes.unit, xyz = shapes.xyz;
 
-  /* --- Numbers and words */
-
-  /* Three significant digits, as scene.three_digits writes them. */
-  function three(value) {
-    if (value === 0) return "0";
-    var rounded = Number(value.toPrecision(3));
-    return rounded.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded)))));
-  }
-
-  function dose(mgy) {
-    if (mgy > 0 && mgy < 0.001) return "< 0.001 mGy";
-    return Number(mgy.toPrecision(3)) >= 1000 ? three(mgy / 1000) + " Gy" : three(mgy) + " mGy";
-  }
-
-  function place(cell) {
-    var centre = body.centre(cell), left = Math.round(centre[0]), down = Math.round(-centre[2]);
-    return Math.abs(left) + " mm " + (left < 0 ? "right" : "left") + " of the middle, " + down + " mm below the crown";
-  }
+  /* --- Words */
 
   /* What is said of a cell: its dose after the event shown, its region, its place. */
   function reading(cell) {
     var whole = body.doseMgy === body.finalMgy, below = body.below(cell), spread = whole ? body.uncertaintyMgy(cell) : 0;
     var said = below ? "less than " + dose(below) : dose(body.doseMgy[cell]) + (spread > 0 ? " ± " + dose(spread) : "");
     if (!whole) said += " so far, " + dose(body.finalMgy[cell]) + " in the end";
-    return [said, data.region_names[body.region[cell]] || "", place(cell)];
+    return [said, data.region_names[body.region[cell]] || "", body.place(cell)];
   }
 
   /* --- What is shown */
 
-  var NARROW = plot.clientWidth < 560; /* a phone: the scale lies under the body */
+  var NARROW = plot.clientWidth < 560, LINE_PX = NARROW ? 2 : 3; /* a phone: the scale lies under the body */
   var SHARPNESS = Math.max(1, window.devicePixelRatio || 1); /* plotly draws twice as fine, at four times the work */
   var mgyPerUnit = data.scale.unit === "Gy" ? 1000 : 1;
   var GRID_MM = 16, MOST_CELLS = 24000;
@@ -47,43 +31,6 @@
   function colours() {
     return Float32Array.from(mesh.cells, function (cell) { return body.doseMgy[cell] / mgyPerUnit; });
   }
-
-  function xyz(vector, by) { return { x: by * vector[0], y: by * vector[1], z: by * vector[2] }; }
-
-  /* --- Lines: isodoses, the ring around the peak, edges of beams, table and pad; one trace for all. */
-
-  function Lines() { this.x = []; this.y = []; this.z = []; this.colour = []; }
-
-  Lines.prototype.add = function (points, colour) {
-    for (var k = 0; k <= points.length; k++) {
-      var point = points[k] || [null, null, null]; /* a gap ends each line */
-      this.x.push(point[0]);
-      this.y.push(point[1]);
-      this.z.push(point[2]);
-      this.colour.push(colour);
-    }
-  };
-
-  var PEAK_COLOUR = "#0b5fc4", BEAM_COLOUR = "#7a4b00", BOX_COLOUR = "#7d8896", RING_MM = 12;
-
-  function cross(a, b) { return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]; }
-  function dot(a, b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-  function unit(a) { var size = Math.sqrt(dot(a, a)) || 1; return [a[0] / size, a[1] / size, a[2] / size]; }
-
-  function ring() {
-    var normal = data.peak_normal, p = unit(cross(normal, Math.abs(normal[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0])), q = cross(normal, p);
-    var points = [];
-    for (var k = 0; k <= 32; k++) {
-      var c = RING_MM * Math.cos(k * Math.PI / 16), s = RING_MM * Math.sin(k * Math.PI / 16);
-      points.push(data.peak_mark_mm.map(function (at, axis) { return at + c * p[axis] + s * q[axis]; }));
-    }
-    return points;
-  }
-
-  var BOX_EDGES = [[0, 1, 3, 2, 0, 4, 5, 7, 6, 4], [1, 5], [2, 6], [3, 7]];
-  var BOX_FACES = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]];
-
-  function between(a, b) { return a.map(function (value, k) { return (value + b[k]) / 2; }); }
 
   /* The beams shown, five points each: the focal spot and the corners at the detector. */
   function beams() {
@@ -98,8 +45,8 @@
   }
 
   function lines() {
-    var all = new Lines();
-    if (data.peak_mark_mm) all.add(ring(), PEAK_COLOUR);
+    var all = new shapes.Lines();
+    if (data.peak_mark_mm) all.ring(data.peak_mark_mm, data.peak_normal);
     if (shown.lines && data.levels.length) {
       var doses = body.vertexDoses();
       data.levels.forEach(function (level, n) {
@@ -107,55 +54,16 @@
         body.line(doses, level.mgy, function (from, to) { all.add([from, to], colour); });
       });
     }
-    beams().forEach(function (beam) {
-      if (shown.beams === "all") { all.add([beam[0], between(beam[1], beam[3])], BEAM_COLOUR); return; }
-      all.add([beam[1], beam[2], beam[3], beam[4], beam[1], beam[0], beam[2]], BEAM_COLOUR);
-      all.add([beam[3], beam[0], beam[4]], BEAM_COLOUR);
-    });
-    if (shown.boxes) data.boxes.forEach(function (box) {
-      BOX_EDGES.forEach(function (edge) { all.add(edge.map(function (k) { return box.corners_mm[k]; }), BOX_COLOUR); });
-    });
-    if (!all.x.length) all.add([body.point(0), body.point(0)], PEAK_COLOUR);
+    beams().forEach(function (beam) { if (shown.beams === "all") all.beamAxis(beam); else all.beam(beam); });
+    if (shown.boxes) data.boxes.forEach(function (box) { all.box(box.corners_mm); });
+    all.atLeast(body.point(0));
     return all;
   }
 
-  /* --- Solids seen through: table, pad, the selected event's beam with its source and detector */
-
-  function Solid() { this.x = []; this.y = []; this.z = []; this.i = []; this.j = []; this.k = []; this.colour = []; }
-
-  Solid.prototype.face = function (points, colour) {
-    var first = this.x.length;
-    for (var n = 0; n < points.length; n++) {
-      this.x.push(points[n][0]);
-      this.y.push(points[n][1]);
-      this.z.push(points[n][2]);
-      if (n < 2) continue;
-      this.i.push(first);
-      this.j.push(first + n - 1);
-      this.k.push(first + n);
-      this.colour.push(colour);
-    }
-  };
-
-  var SOURCE_MM = 20;
-
-  function source(solid, at) {
-    var ends = [0, 1, 2].map(function (axis) {
-      return [-1, 1].map(function (sign) { return at.map(function (value, k) { return value + (k === axis ? sign * SOURCE_MM : 0); }); });
-    });
-    for (var k = 0; k < 8; k++) solid.face([ends[0][k & 1], ends[1][k >> 1 & 1], ends[2][k >> 2]], BEAM_COLOUR);
-  }
-
   function solids() {
-    var all = new Solid();
-    if (shown.boxes) data.boxes.forEach(function (box) {
-      BOX_FACES.forEach(function (face) { all.face(face.map(function (k) { return box.corners_mm[k]; }), BOX_COLOUR); });
-    });
-    if (shown.beams === "selected") beams().forEach(function (beam) {
-      for (var k = 1; k <= 4; k++) all.face([beam[0], beam[k], beam[k % 4 + 1]], "#e8a317");
-      all.face(beam.slice(1), BOX_COLOUR);
-      source(all, beam[0]);
-    });
+    var all = new shapes.Solid();
+    if (shown.boxes) data.boxes.forEach(function (box) { all.box(box.corners_mm); });
+    if (shown.beams === "selected") beams().forEach(function (beam) { all.beam(beam); });
     return all;
   }
 
@@ -181,33 +89,9 @@
     };
   }
 
-  function drawnLines() {
-    var all = lines();
-    return {
-      type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false,
-      x: all.x, y: all.y, z: all.z, line: { color: all.colour, width: NARROW ? 2 : 3 }
-    };
-  }
-
-  function drawnSolids() {
-    var all = solids();
-    return {
-      type: "mesh3d", hoverinfo: "skip", showscale: false, opacity: 0.14, flatshading: true, lighting: { ambient: 1, diffuse: 0, specular: 0 },
-      x: all.x, y: all.y, z: all.z, i: all.i, j: all.j, k: all.k, facecolor: all.colour
-    };
-  }
-
   /* --- Camera: all axes have one scale; the box is a cube about the body's middle that holds whatever may be shown. */
 
-  var low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-  function grow(point) {
-    for (var axis = 0; axis < 3; axis++) {
-      low[axis] = Math.min(low[axis], point[axis]);
-      high[axis] = Math.max(high[axis], point[axis]);
-    }
-  }
-  for (var v = 0; v < mesh.axes[0].length; v++) grow([mesh.axes[0][v], mesh.axes[1][v], mesh.axes[2][v]]);
-  data.labels.forEach(function (label) { grow(label.at_mm); });
+  var bounds = shapes.bounds(mesh.axes, data.labels.map(function (label) { return label.at_mm; })), low = bounds[0], high = bounds[1];
   var middle = [0, 1, 2].map(function (k) { return (low[k] + high[k]) / 2; });
   var HALF_MM = 2500; /* a focal spot stands up to 1 m from the body, a detector too */
 
@@ -255,13 +139,7 @@
     return { eye: xyz(eye, 1), up: xyz(view.up, 1), center: xyz(centre, 1), projection: { type: "orthographic" } };
   }
 
-  /* Nothing of an axis is seen. It is not called invisible, for then plotly shapes the texts of ticks all the same. */
-  function axis(k) {
-    return {
-      range: [middle[k] - HALF_MM, middle[k] + HALF_MM], showspikes: false, showgrid: false, showline: false, zeroline: false,
-      showbackground: false, showticklabels: false, ticks: "", tickmode: "array", tickvals: [], title: { text: "" }
-    };
-  }
+  function axis(k) { return shapes.axis(middle[k] - HALF_MM, middle[k] + HALF_MM); }
 
   var layout = {
     margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "#fff", showlegend: false, hovermode: false,
@@ -369,7 +247,7 @@
       x: [undefined, all.x], y: [undefined, all.y], z: [undefined, all.z], "line.color": [undefined, all.colour]
     };
     drawing = Plotly.restyle(plot, change, traces).then(function () {
-      if (solid.x.length) return plot.data.length > SOLIDS ? replaceSolids() : Plotly.addTraces(plot, drawnSolids());
+      if (solid.x.length) return plot.data.length > SOLIDS ? Plotly.restyle(plot, solid.change(), [SOLIDS]) : Plotly.addTraces(plot, solid.trace());
       return plot.data.length > SOLIDS ? Plotly.deleteTraces(plot, [SOLIDS]) : null;
     }).then(function () {
       drawing = null;
@@ -388,12 +266,6 @@
   function unpicked() {
     var inner = plot._fullLayout && plot._fullLayout.scene && plot._fullLayout.scene._scene, drawing = inner && inner.glplot;
     if (drawing && drawing.objects) drawing.objects.forEach(function (object) { object.drawPick = function () {}; });
-  }
-
-  function replaceSolids() {
-    var all = drawnSolids(), change = {};
-    ["x", "y", "z", "i", "j", "k", "facecolor"].forEach(function (name) { change[name] = [all[name]]; });
-    return Plotly.restyle(plot, change, [SOLIDS]);
   }
 
   /* --- Controls */
@@ -457,9 +329,9 @@
     var before = ratio(shown.view).x, zoomed = plot.layout.scene.aspectratio.x / before;
     shown.beams = choice.value;
     redraw().then(function () { /* the reader's own size stays, times what the beams need */
-        var size = zoomed * ratio(shown.view).x;
-        return shown.close ? null : Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
-      });
+      var size = zoomed * ratio(shown.view).x;
+      return shown.close ? null : Plotly.relayout(plot, { "scene.aspectratio": { x: size, y: size, z: size } });
+    });
   });
   control("map-end", function (input) {
     var wanted = Number(input.value), fixed = wanted > 0;
@@ -472,14 +344,7 @@
 
   /* Arrows turn the body, plus and minus change its size, digits choose a view. */
   function turn(sideways, upwards) {
-    var now = plot.layout.scene.camera, eye = [now.eye.x, now.eye.y, now.eye.z], up = unit([now.up.x, now.up.y, now.up.z]);
-    function about(vector, by, angle) {
-      var c = Math.cos(angle), s = Math.sin(angle), over = cross(by, vector), along = dot(by, vector) * (1 - c);
-      return vector.map(function (value, k) { return value * c + over[k] * s + by[k] * along; });
-    }
-    var right = unit(cross(up, eye));
-    eye = about(about(eye, up, sideways), right, upwards);
-    return Plotly.relayout(plot, { "scene.camera": Object.assign({}, now, { eye: xyz(eye, 1), up: xyz(about(up, right, upwards), 1) }) });
+    return Plotly.relayout(plot, { "scene.camera": shapes.turned(plot.layout.scene.camera, sideways, upwards) });
   }
 
   function zoom(by) {
@@ -529,6 +394,6 @@
     plot.setAttribute("data-drawn", "yes");
   }
 
-  Plotly.newPlot(plot, [skin(), drawnLines()], layout, { responsive: true, displayModeBar: false, displaylogo: false, plotGlPixelRatio: SHARPNESS })
+  Plotly.newPlot(plot, [skin(), lines().trace(LINE_PX)], layout, { responsive: true, displayModeBar: false, displaylogo: false, plotGlPixelRatio: SHARPNESS })
     .then(ready).then(null, function (error) { failed(error && error.message || "unknown error"); });
 })();

@@ -69,7 +69,7 @@ def _packaged(name: str) -> str:
 @lru_cache
 def _script() -> str:
     """The page's own script: what reads the packed map, and what draws it."""
-    return _packaged("page_data.js") + _packaged("page.js")
+    return "".join(map(_packaged, ("page_data.js", "page_shapes.js", "page.js")))
 
 
 @lru_cache

@@ -138,6 +138,12 @@
     });
   };
 
+  /* In words. */
+  Body.prototype.place = function (cell) {
+    var centre = this.centre(cell), left = Math.round(centre[0]), down = Math.round(-centre[2]);
+    return Math.abs(left) + " mm " + (left < 0 ? "right" : "left") + " of the middle, " + down + " mm below the crown";
+  };
+
   /* Twice the area of a triangle along its outward normal. */
   function facing(axes, a, b, c) {
     var x = axes[0], y = axes[1], z = axes[2];
