@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skindose import folder, verify
-from skindose.dose import area_above_mm2, find_peak
+from skindose.dose import area_above_mm2, find_peak, highest_by_region_mgy
 from skindose.errors import InputError, OutputError
 from skindose.model import BoolArray, FloatArray, IntArray, Peak, Phantom
 from skindose.phantom.build import measured
@@ -21,12 +21,12 @@ from skindose.phantom.regions import NAMES
 from skindose.report import mesh
 from skindose.report.comparison import html, that_differ, triggers_that_differ
 from skindose.report.difference import Half, difference_png
+from skindose.report.scene import AREA_LEVELS_GY
 from skindose.units import gy_to_mgy, mm2_to_cm2
 
 SAME_MM = 0.01  # vertices this near are the same: what writing and reading again may change
 NEAREST_MM = 10.0  # farther off is another place of the skin
 LEAST_MATCHED = 0.9  # of the skin above half the peak: with less on the other body a difference says nothing
-LEVELS_GY = (1, 2, 3, 5, 10, 15)
 WITHIN = {5: 0.05, 10: 0.10}  # percent -> share of A
 _SHOWN = 0.05
 _VTP = ".vtp"
@@ -265,7 +265,7 @@ def to_dict(found: Comparison) -> dict[str, Any]:
         "map": _map_dict(found),
         "area_above": [
             {"level_gy": level, **{f"{key}_cm2": _area_above(side, level) for key, side in (("a", a), ("b", b))}}
-            for level in LEVELS_GY
+            for level in AREA_LEVELS_GY
         ],
         "regions": _regions(a, b),
         "facts": a.facts is not None and b.facts is not None,
@@ -357,14 +357,7 @@ def _area_above(side: Side, level_gy: float) -> float:
 def _regions(a: Side, b: Side) -> list[dict[str, Any]]:
     """The highest cell of each region that has over 5 % of a peak in either map."""
     least = _SHOWN * min(a.peak.cell_max_mgy, b.peak.cell_max_mgy)
-    highest = [_highest(side) for side in (a, b)]
+    highest = [highest_by_region_mgy(side.dose_mgy, side.phantom) for side in (a, b)]
     names = dict.fromkeys((*highest[0], *highest[1]))
     shown = [name for name in names if max(side.get(name, 0.0) for side in highest) > least]
     return [{"region": name, "a_mgy": highest[0].get(name), "b_mgy": highest[1].get(name)} for name in shown]
-
-
-def _highest(side: Side) -> dict[str, float]:
-    names = side.phantom.region_names
-    top = np.full(len(names), -1.0)
-    np.maximum.at(top, side.phantom.region, side.dose_mgy)
-    return {name: value for name, value in zip(names, top.tolist(), strict=True) if value >= 0}

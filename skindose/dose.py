@@ -163,6 +163,14 @@ def area_above_mm2(dose_mgy: FloatArray, phantom: Phantom, level_mgy: float) -> 
     return float(phantom.area_mm2[dose_mgy >= level_mgy].sum())
 
 
+def highest_by_region_mgy(dose_mgy: FloatArray, phantom: Phantom) -> dict[str, float]:
+    """The highest cell of every region of the body that has any."""
+    highest = np.full(len(phantom.region_names), -1.0)
+    np.maximum.at(highest, phantom.region, dose_mgy)
+    named = zip(phantom.region_names, highest.tolist(), strict=True)
+    return {name: value for name, value in named if value >= 0}
+
+
 def on_body_fraction(beams: Beams, hits: Hits, phantom: Phantom) -> FloatArray:
     """(beams,) share of each beam's field that meets the body, by area at the reference plane.
 

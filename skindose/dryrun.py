@@ -66,7 +66,7 @@ def dry_run(tried: RuleSet, other: RuleSet, past: Iterable[Past]) -> dict[str, A
     for one in past:
         cases.append((one.name, one.date))
         exact = exact and one.findings is not None
-        found = one.findings or (judge(tried, one.facts), judge(other, one.facts))
+        found = one.findings or judged((tried, other), one.facts)
         for side, findings in zip(said, found, strict=True):
             side.append(findings)
     months = _months(date for _, date in cases)
@@ -89,7 +89,13 @@ def judge(ruleset: RuleSet, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
 
     facts   result.json
     """
-    return triggers.evaluate(ruleset, quantities(facts), _context(facts)).findings
+    return judged((ruleset,), facts)[0]
+
+
+def judged(sets: Iterable[RuleSet], facts: Mapping[str, Any]) -> tuple[tuple[Finding, ...], ...]:
+    """What each rule set says of a stored result, whose quantities are the same for all."""
+    known, context = quantities(facts), _context(facts)
+    return tuple(triggers.evaluate(one, known, context).findings for one in sets)
 
 
 # --- Quantities from result.json

@@ -103,10 +103,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if version != SCHEMA_VERSION:
         what = f"result.json is of schema {version}" if version else "result.json is none of skindose"
         raise InputError(f"{what}, this program reads {SCHEMA_VERSION}", where, _REMEDY)
-    missing = [name for name in schema()["required"] if name not in facts]
+    rule = schema()
+    missing = [name for name in rule["required"] if name not in facts]
     if missing:
         raise InputError(f"result.json is damaged: it lacks {', '.join(missing[:3])}", where, _REMEDY)
-    if place := contract.departure(facts, schema(), schema()):
+    if place := contract.departure(facts, rule, rule):
         raise InputError(f"result.json is damaged at {place[:60]}", where, _REMEDY)
     return dict(facts)
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -269,7 +269,7 @@ def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
 
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
-        result = compute_case(replace(prepare(procedure, how.settings), rules=how.rules))
+        result = compute_case(prepare(procedure, how.settings, how.rules))
         return computed(result, summary(result), how.configuration, why), None
     except SkindoseError as error:
         return None, error

@@ -12,14 +12,16 @@ from skindose.case import Case
 from skindose.changes import corrections
 from skindose.config import Settings
 from skindose.model import BoolArray, Events, FloatArray, Procedure
+from skindose.triggers import RuleSet
 
 
-def prepare(procedure: Procedure, settings: Settings) -> Case:
+def prepare(procedure: Procedure, settings: Settings, rules: RuleSet | None = None) -> Case:
     """The procedure normalised, with rules, calibration records and body.
 
+    rules    that hold whatever is in force; None: those that the settings name, else those in force
     raises   SettingsError for an unknown profile, phantom or rule set; InputError for an unusable file
     """
-    rules = release.rules(settings)
+    rules = rules or release.rules(settings)
     events = normalise.normalise(procedure, settings)
     before = events
     if settings.correct:

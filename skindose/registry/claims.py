@@ -16,6 +16,7 @@ from skindose.registry.models import Claim
 from skindose.registry.records import Registry
 
 LONGEST = timedelta(minutes=15)
+LONGEST_HOST = 150
 
 
 def claim(registry: Registry, keys: Iterable[str]) -> set[str]:
@@ -43,15 +44,18 @@ def release(registry: Registry, keys: Iterable[str]) -> None:
 
 
 def _own() -> str:
-    return f"{socket.gethostname()[:150]} {os.getpid()}"
+    return f"{socket.gethostname()[:LONGEST_HOST]} {os.getpid()}"
 
 
 def _is_over(row: Claim) -> bool:
     """Past its time, or of a process of this machine that is no more."""
-    if row.until < audit.now():
-        return True
     host, _, process = row.by.rpartition(" ")
-    if host != socket.gethostname()[:150] or os.name == "nt":  # there, asking a process for its life ends it
+    return row.until < audit.now() or is_gone(host, process)
+
+
+def is_gone(host: str, process: str) -> bool:
+    """Whether a process was on this machine and is no more; of another machine nobody knows."""
+    if host != socket.gethostname()[:LONGEST_HOST] or os.name == "nt":  # there, asking a process for its life ends it
         return False
     try:
         os.kill(int(process), 0)

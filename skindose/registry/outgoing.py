@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from skindose.registry import audit
 from skindose.registry.audit import Entry, canonical, now
+from skindose.registry.claims import LONGEST_HOST, is_gone
 from skindose.registry.guard import guarded
 from skindose.registry.models import Alert, Computation, Outgoing
 from skindose.registry.records import Registry
@@ -238,14 +239,6 @@ def _own() -> str:
 
 
 def _is_dead(by: str) -> bool:
-    """Whether a worker was on this machine and is no more; of another machine nobody knows."""
+    """Whether the worker is no more, as far as this machine knows."""
     host, pid, _ = by.rsplit("|", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_gone(host[:LONGEST_HOST], pid)

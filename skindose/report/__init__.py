@@ -36,4 +36,4 @@ def render(result: Result) -> dict[str, bytes]:
         files[MAP] = vtp(result)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     facts = summary(result)
-    return {RESULT: summary_json({**facts, "files": digests}), **files, PAGE: html(result)}
+    return {RESULT: summary_json({**facts, "files": digests}), **files, PAGE: html(result, facts)}

@@ -10,7 +10,6 @@ from typing import Any
 from skindose import __version__
 from skindose.cumulative import QUANTITIES, Cumulative, Procedure, Window, sums
 from skindose.dose import area_above_mm2
-from skindose.model import Peak
 from skindose.report.picture import picture_png
 from skindose.report.scene import (
     AREA_LEVELS_GY,
@@ -22,7 +21,7 @@ from skindose.report.scene import (
     percent,
     words,
 )
-from skindose.report.summary import clean, summary
+from skindose.report.summary import clean, place, summary
 from skindose.report.terminal import console, printable
 from skindose.units import gy_to_mgy, mm2_to_cm2, s_to_min
 
@@ -83,7 +82,7 @@ def _peak(found: Cumulative) -> dict[str, Any] | None:
         return None
     own = found.uncertainty
     return {
-        **_place(found.peak),
+        **place(found.peak),
         "interval_95_mgy": found.interval_mgy,
         "lower_bound_reason": "; ".join(found.lacks) or None,
         "at_most_mgy": found.at_most_mgy,
@@ -94,16 +93,6 @@ def _peak(found: Cumulative) -> dict[str, Any] | None:
             "place_within_mm_95": own.place_mm,
             "left_out": _LEFT_OUT,
         },
-    }
-
-
-def _place(peak: Peak) -> dict[str, Any]:
-    return {
-        "skin_dose_mgy": peak.skin_dose_mgy,
-        "cell_max_mgy": peak.cell_max_mgy,
-        "position_mm": peak.position_mm,
-        "cell": peak.cell,
-        "region": peak.region,
     }
 
 

@@ -21,16 +21,19 @@ from skindose.report.event_table import events_html
 from skindose.report.figures import figures
 from skindose.report.page_map import map_legend, map_payload
 from skindose.report.summary import summary
-from skindose.report.wording import say
+from skindose.report.wording import Facts, say
 
 _LIBRARY_SLOT = b'<script id="library"></script>'  # no text from a file can look like this: its "<" is escaped
 
 
-def html(result: Result) -> bytes:
-    """report.html as UTF-8."""
+def html(result: Result, facts: Facts | None = None) -> bytes:
+    """report.html as UTF-8.
+
+    facts   what `summary` says of it, where the caller has it already
+    """
     payload = map_payload(result)
     library, script = (_plotly(), _script()) if payload else (b"", "")
-    facts = summary(result)
+    facts = facts or summary(result)
     page = _template().render(
         facts=facts,
         **say(facts),

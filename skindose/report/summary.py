@@ -17,7 +17,7 @@ import numpy as np
 from skindose import __version__
 from skindose.calibration import Calibrations, uncalibrated
 from skindose.changes import Change
-from skindose.dose import area_above_mm2
+from skindose.dose import area_above_mm2, highest_by_region_mgy
 from skindose.model import Finding, Findings, InputFile, Peak, Result
 from skindose.report.scene import AREA_LEVELS_GY, DISCLAIMER
 from skindose.uncertainty import Uncertainty
@@ -215,7 +215,7 @@ def _dose(result: Result) -> dict[str, Any]:
     peak = _peak(result)
     return {
         "peak": peak,
-        "plane_peaks": {plane: _place(found) for plane, found in sorted(result.plane_peaks.items())},
+        "plane_peaks": {plane: place(found) for plane, found in sorted(result.plane_peaks.items())},
         "no_map_reason": None if peak else no_map_reason(result),
         "peak_upper_bound_mgy": result.peak_upper_bound_mgy,
         "area_above": [{"level_gy": level, "area_cm2": _area_above(result, level)} for level in AREA_LEVELS_GY],
@@ -235,7 +235,7 @@ def _peak(result: Result) -> dict[str, Any] | None:
     if result.dosemap is None or result.dosemap.peak is None:
         return None
     return {
-        **_place(result.dosemap.peak),
+        **place(result.dosemap.peak),
         "interval_95_mgy": result.peak_interval_mgy,
         "lower_bound_reason": "; ".join(result.peak_lacks) or None,
         "if_runs_stood_mgy": result.peak_if_runs_stood_mgy,
@@ -262,7 +262,7 @@ def _uncertainty(found: Uncertainty | None, shown_mgy: float) -> dict[str, Any] 
     }
 
 
-def _place(peak: Peak) -> dict[str, Any]:
+def place(peak: Peak) -> dict[str, Any]:
     """How high, and where."""
     return {
         "skin_dose_mgy": peak.skin_dose_mgy,
@@ -284,11 +284,8 @@ def _regions(result: Result) -> dict[str, dict[str, float]]:
     """The highest cell of every region of the body; empty without a map."""
     if result.dosemap is None:
         return {}
-    phantom = result.phantom
-    highest = np.full(len(phantom.region_names), -1.0)
-    np.maximum.at(highest, phantom.region, result.dosemap.dose_mgy)
-    named = zip(phantom.region_names, highest.tolist(), strict=True)
-    return {name: {"cell_max_mgy": value} for name, value in named if value >= 0}
+    highest = highest_by_region_mgy(result.dosemap.dose_mgy, result.phantom)
+    return {name: {"cell_max_mgy": value} for name, value in highest.items()}
 
 
 def _trigger_set(found: Findings) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class Session:
         self.difference = words.differs(stored.dose_mgy, now_mgy, ROUNDING)
         self._stored = Shown(Kind.STORED, self.edits, self._stored_map(), self.result.beams)
         self.shown = self._stored
+        self._last: tuple[tuple[Shown, int, bool], tuple[FloatArray, Peak | None]] | None = None
         self.event, self.so_far, self.first = len(self.started) - 1, True, 0
 
     @classmethod
@@ -98,6 +99,18 @@ class Session:
 
     def dose_mgy(self) -> FloatArray:
         """(cells,) the dose to show: of the whole case, or of the events up to the selected one."""
+        return self._looked_at()[0]
+
+    def _looked_at(self) -> tuple[FloatArray, Peak | None]:
+        """Dose and peak to show, computed once: a frame and every step of the pointer ask for them."""
+        shown = (self.shown, self.event, self.whole)
+        if self._last is None or self._last[0] != shown:
+            dose_mgy = self._dose_mgy()
+            whole = self.shown.dosemap.peak if self.shown.dosemap is not None else None
+            self._last = shown, (dose_mgy, whole if self.whole else find_peak(dose_mgy, self.phantom))
+        return self._last[1]
+
+    def _dose_mgy(self) -> FloatArray:
         dosemap, beams = self.shown.dosemap, self.shown.beams
         if dosemap is None or beams is None:
             return np.zeros(len(self.phantom.area_mm2))
@@ -109,9 +122,7 @@ class Session:
 
     def peak(self) -> Peak | None:
         """The peak of the dose that is shown."""
-        if self.whole:
-            return self.shown.dosemap.peak if self.shown.dosemap is not None else None
-        return find_peak(self.dose_mgy(), self.phantom)
+        return self._looked_at()[1]
 
     def headline(self) -> str:
         """How high and where, in words; the interval is known for what is stored alone."""
