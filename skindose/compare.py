@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skindose import folder, verify
+from skindose import folder
+from skindose.agreement import Patches, agree, patches
 from skindose.dose import area_above_mm2, find_peak, highest_by_region_mgy
 from skindose.errors import InputError, OutputError
 from skindose.model import BoolArray, FloatArray, IntArray, Peak, Phantom
@@ -23,6 +24,9 @@ from skindose.report.comparison import html, that_differ, triggers_that_differ
 from skindose.report.difference import Half, difference_png
 from skindose.report.scene import AREA_LEVELS_GY
 from skindose.units import gy_to_mgy, mm2_to_cm2
+
+if TYPE_CHECKING:
+    from skindose.verify import Verification
 
 SAME_MM = 0.01  # vertices this near are the same: what writing and reading again may change
 NEAREST_MM = 10.0  # farther off is another place of the skin
@@ -63,7 +67,7 @@ class Comparison:
     way: str
     b_mgy: FloatArray
     matched_fraction: float
-    patches: verify.Patches
+    patches: Patches
     a_patch_mgy: FloatArray
     b_patch_mgy: FloatArray
     high: BoolArray
@@ -107,7 +111,7 @@ def _told_apart(a: Side, b: Side, paths: tuple[Path, Path]) -> tuple[Side, Side]
     return replace(a, name=f"{above[0]}/{a.name}"), replace(b, name=f"{above[1]}/{b.name}")
 
 
-def write_maps(found: verify.Verification, out: Path) -> list[str]:
+def write_maps(found: Verification, out: Path) -> list[str]:
     """Write the maps of the fast engine and of the Monte Carlo, for `open_side`; returns their names.
 
     raises   OutputError
@@ -180,15 +184,15 @@ def compare(a: Side, b: Side) -> Comparison:
     if not same_mesh(a.phantom, b.phantom):
         way, of_a = "nearest cell", nearest(a.phantom, b.phantom)
     b_mgy = np.where(of_a >= 0, b.dose_mgy[of_a], np.nan)
-    patches = verify.patches(a.phantom)
-    share, (a_patch, b_patch) = _means(a.phantom, patches, b_mgy, a.dose_mgy)
+    found = patches(a.phantom)
+    share, (a_patch, b_patch) = _means(a.phantom, found, b_mgy, a.dose_mgy)
     above = np.fmax(a_patch, b_patch) > a.peak.skin_dose_mgy / 2
     known = share > 0.5
-    area = patches.area_mm2
+    area = found.area_mm2
     matched = float(area[above & known].sum() / max(area[above].sum(), np.finfo(float).tiny))
     if matched < LEAST_MATCHED:
         way = ""
-    return Comparison(a, b, way, b_mgy, matched, patches, a_patch, b_patch, above & known)
+    return Comparison(a, b, way, b_mgy, matched, found, a_patch, b_patch, above & known)
 
 
 def same_mesh(a: Phantom, b: Phantom) -> bool:
@@ -199,19 +203,19 @@ def same_mesh(a: Phantom, b: Phantom) -> bool:
 
 
 def _means(
-    body: Phantom, patches: verify.Patches, b_mgy: FloatArray, a_mgy: FloatArray
+    body: Phantom, on: Patches, b_mgy: FloatArray, a_mgy: FloatArray
 ) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
     """(patches,) what share of each has a place on B, and the mean dose of A and B over that share; NaN without one."""
-    used = (patches.of_cell >= 0) & np.isfinite(b_mgy)
+    used = (on.of_cell >= 0) & np.isfinite(b_mgy)
 
     def summed(values: FloatArray) -> FloatArray:
         weights = (values * body.area_mm2)[used]
-        total = np.bincount(patches.of_cell[used], weights=weights, minlength=len(patches.area_mm2))
+        total = np.bincount(on.of_cell[used], weights=weights, minlength=len(on.area_mm2))
         return total.astype(np.float64)
 
     area = summed(np.ones(len(a_mgy)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return area / patches.area_mm2, (summed(a_mgy) / area, summed(b_mgy) / area)
+        return area / on.area_mm2, (summed(a_mgy) / area, summed(b_mgy) / area)
 
 
 def nearest(of: Phantom, among: Phantom, within_mm: float = NEAREST_MM) -> IntArray:
@@ -338,7 +342,7 @@ def _agreement(found: Comparison) -> dict[str, Any]:
     a, b = found.a_patch_mgy[high], found.b_patch_mgy[high]
     ratio = b / np.maximum(a, 1e-9)
     weight = area[high] / area[high].sum()
-    near = verify.agree(found.patches, np.nan_to_num(found.b_patch_mgy), np.nan_to_num(found.a_patch_mgy))[high]
+    near = agree(found.patches, np.nan_to_num(found.b_patch_mgy), np.nan_to_num(found.a_patch_mgy))[high]
     return {
         "area_cm2": mm2_to_cm2(float(area[high].sum())),
         "b_over_a": {"mean": float(b @ weight / (a @ weight)), "least": float(ratio.min()), "most": float(ratio.max())},

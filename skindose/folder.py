@@ -18,7 +18,7 @@ from skindose.case import Case
 from skindose.errors import InputError, OutputError
 from skindose.model import FloatArray, Phantom, Procedure, Result
 from skindose.phantom.build import measured
-from skindose.report import CASE, MAP, RESULT, contract, mesh, render
+from skindose.report import CASE, EVENTS, MAP, RESULT, contract, mesh, render
 from skindose.report.summary import SCHEMA_VERSION, schema
 
 _REMEDY = "Run the report again."
@@ -38,6 +38,7 @@ class Stored:
 
     facts                       result.json
     phantom, dose_mgy, ...      dosemap.vtp: the body, and the dose of its cells with its standard uncertainty
+    events_csv                  the file
     case                        case.npz: what `pipeline.compute_case` makes the same result of again
     """
 
@@ -47,6 +48,7 @@ class Stored:
     dose_mgy: FloatArray
     uncertainty_mgy: FloatArray
     case: Case
+    events_csv: bytes
 
 
 # --- Opening
@@ -63,7 +65,7 @@ def open_result(path: Path) -> Stored:
     where = folder.name or str(folder)
     if not facts["peak"] and MAP not in facts["files"]:
         raise InputError(f"this result has no dose map: {facts['no_map_reason']}", where, "Look at its report.html.")
-    for name in (MAP, CASE):
+    for name in (MAP, CASE, EVENTS):
         if name not in facts["files"]:
             raise InputError(f"result.json is damaged: it lacks the digest of {name}", where, _REMEDY)
     contents = {name: _whole(folder, name, digest) for name, digest in facts["files"].items()}
@@ -80,7 +82,7 @@ def open_result(path: Path) -> Stored:
         raise error.at(where) from None
     if {one["sha256"] for one in facts["inputs"]} != {one.sha256 for one in case.procedure.inputs}:
         raise InputError(f"{CASE} is another procedure's: its files are not those of {RESULT}", where, _REMEDY)
-    return Stored(folder, facts, case.body, surface.dose_mgy, surface.uncertainty_mgy, case)
+    return Stored(folder, facts, case.body, surface.dose_mgy, surface.uncertainty_mgy, case, contents[EVENTS])
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

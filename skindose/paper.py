@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ import numpy as np
 
 from skindose import folder, rdsr
 from skindose.errors import SettingsError
-from skindose.model import FloatArray
-from skindose.report import EVENTS, MAP, RESULT, charts, pdf, picture, unrolled
+from skindose.report import MAP, RESULT, charts, pdf, picture, unrolled
 
 _BEGINS = b"%PDF-"
 
@@ -47,15 +47,13 @@ def _identity(facts: dict[str, Any], path: Path) -> rdsr.Identity:
 def _pictures(result: Path) -> pdf.Pictures:
     stored = folder.open_result(result)
     facts, phantom, dose_mgy = stored.facts, stored.phantom, stored.dose_mgy
-    chart = charts.dose_chart_svg(facts, stored.case.events, _at_peak_mgy(result))
+    rows = list(csv.DictReader(io.StringIO(stored.events_csv.decode())))
+    at_peak_mgy = np.array([float(row["peak_contribution_mgy"] or "nan") for row in rows])
+    # The case has the events before any was set aside; the table says which are in the map.
+    events = replace(stored.case.events, mapped=np.array([row["mapped"] == "yes" for row in rows]))
+    chart = charts.dose_chart_svg(facts, events, at_peak_mgy)
     return pdf.Pictures(
         picture.picture_png(facts, phantom, dose_mgy, legend=False),
         unrolled.unrolled_svg(facts, phantom, dose_mgy).encode(),
         chart.encode() or None,
     )
-
-
-def _at_peak_mgy(result: Path) -> FloatArray:
-    """(events,) what each adds to the peak; `open_result` has checked the file."""
-    rows = csv.DictReader(io.StringIO((result / EVENTS).read_text(encoding="utf-8-sig")))
-    return np.array([float(row["peak_contribution_mgy"] or "nan") for row in rows])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from skindose import rdsr, verify
+from skindose import agreement, rdsr, verify
 from skindose.cli import app
 from skindose.config import Settings
 from skindose.errors import InputError, SettingsError
@@ -58,15 +58,15 @@ def test_the_judged_patches_lie_above_half_the_peak(found):
 
 def test_3_mm_is_a_way_towards_a_patch_beside():
     body = make(SETTINGS, rdsr.read_bytes(written({}), "case.dcm").header.patient)
-    where = verify.patches(body)
+    where = agreement.patches(body)
     slope = 100.0 + where.centre_mm[:, 0]  # 1 per mm: 3 mm are worth 3
     inner = np.flatnonzero((np.abs(where.centre_mm[:, 0]) < 40.0) & (np.abs(where.centre_mm[:, 2] + 600.0) < 200.0))
     assert len(inner)
-    near = verify.agree(where, slope, slope + 1.0, 0.0 * slope)
+    near = agreement.agree(where, slope, slope + 1.0, 0.0 * slope)
     assert near[inner].mean() > 0.95
-    far = verify.agree(where, slope, slope * 1.2 + 4.0, 0.0 * slope)
+    far = agreement.agree(where, slope, slope * 1.2 + 4.0, 0.0 * slope)
     assert not far[inner].any()
-    unsure = verify.agree(where, slope, slope * 1.2 + 4.0, 0.15 * slope)
+    unsure = agreement.agree(where, slope, slope * 1.2 + 4.0, 0.15 * slope)
     assert unsure[inner].all()
 
 

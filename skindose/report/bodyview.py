@@ -18,7 +18,6 @@ from skindose.report import scene
 from skindose.report.raster import Camera, Seen, look_along, render
 from skindose.report.shapes import isodose_lines, vertex_dose_mgy
 from skindose.report.strokes import DASHES, evenly, inked, joined
-from skindose.units import gy_to_mgy
 
 FINER = 2  # painted this much finer and reduced, so that edges and lines are smooth
 SIDES = scene.VIEWS[:4]
@@ -123,11 +122,6 @@ class Scene(NamedTuple):
     isodoses: tuple[Isodose, ...]
     peak: Mapping[str, Any] | None
 
-    @property
-    def end_mgy(self) -> float:
-        """The end of the scale."""
-        return gy_to_mgy(self.scale.end) if self.scale.unit == "Gy" else self.scale.end
-
 
 def isodoses(phantom: Phantom, dose_mgy: FloatArray, levels: tuple[scene.Level, ...]) -> tuple[Isodose, ...]:
     """The lines of the levels."""
@@ -162,7 +156,7 @@ def paint_view(shown: Scene, job: tuple[Camera, Seen, str], k: float) -> Image.I
     job   the camera, what it sees, and how the ring is drawn: "seen", "hidden" or "" for none
     """
     camera, seen, ring_style = job
-    colours = cell_colours(shown.dose_mgy, shown.end_mgy) * _relief(shown, camera)[:, None]
+    colours = cell_colours(shown.dose_mgy, shown.scale.end_mgy) * _relief(shown, camera)[:, None]
     words = _packed(np.append(colours, [_PAPER, _OUTLINE], axis=0))
     pixels = np.where(_steps(seen), words[-1], words[np.where(seen.cell < 0, len(colours), seen.cell)])
     image = Image.frombytes("RGBX", (camera.width_px, camera.height_px), pixels.tobytes()).convert("RGB")
@@ -183,7 +177,7 @@ def _packed(rgb: FloatArray) -> NDArray[np.uint32]:
 def _relief(shown: Scene, camera: Camera) -> FloatArray:
     """(cells,) how bright skin is: darker where it turns away, but only without dose."""
     facing = np.clip(shown.phantom.normal @ np.array(camera.view.eye, dtype=float), 0.0, 1.0)
-    undosed = np.clip(1.0 - shown.dose_mgy / (_UNDOSED * shown.end_mgy), 0.0, 1.0)
+    undosed = np.clip(1.0 - shown.dose_mgy / (_UNDOSED * shown.scale.end_mgy), 0.0, 1.0)
     bright: FloatArray = 1.0 - _SHADE * (1.0 - facing) * undosed
     return bright
 

@@ -15,7 +15,6 @@ from skindose.report import scene
 from skindose.report.bodyview import FINER, Panel, Scene, lowest_shown_mm, paint, plan
 from skindose.report.raster import render
 from skindose.report.typeset import INK, font, png, printable, width, wrapped
-from skindose.units import gy_to_mgy
 
 WIDTH_PX = 1600
 _VIEWS_PX = 1100  # of the width, for the views; the rest for words and scale
@@ -76,17 +75,13 @@ def _difference(a: Half, difference_mgy: FloatArray) -> _Row:
     most = float(np.abs(np.nan_to_num(difference_mgy)).max(initial=0.0))
     scale = scene.dose_scale(most or _LEAST * float(a.dose_mgy.max(initial=0.0)))
     panels = _panels(a)
-    views = [_view(a.phantom, difference_mgy / _end_mgy(scale), panel) for panel in panels]
+    views = [_view(a.phantom, difference_mgy / scale.end_mgy, panel) for panel in panels]
     missing = ("grey: not on B's body",) if np.isnan(difference_mgy).any() else ()
     return _Row(panels, views, ("B less A", _most(most), *missing), scale, signed=True)
 
 
 def _panels(half: Half) -> tuple[Panel, ...]:
     return plan(half.phantom, lowest_shown_mm(half.phantom, half.dose_mgy), _VIEWS_PX, _K)
-
-
-def _end_mgy(scale: scene.Scale) -> float:
-    return gy_to_mgy(scale.end) if scale.unit == "Gy" else scale.end
 
 
 def _most(difference_mgy: float) -> str:

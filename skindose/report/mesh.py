@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -19,6 +18,9 @@ from numpy.typing import NDArray
 from skindose import __version__
 from skindose.errors import OutputError
 from skindose.model import ByteArray, FloatArray, IntArray, Result
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _HEADER_LETTERS = 44  # four UInt64 in base64
 _VTK_TYPES = {"f8": "Float64", "i4": "Int32", "i8": "Int64", "u1": "UInt8"}
@@ -132,6 +134,8 @@ def read_vtp(content: bytes) -> Surface:
 
     raises   ValueError, KeyError and whatever the parsers raise, for anything else
     """
+    from xml.etree import ElementTree  # what only writes needs no parser
+
     arrays = {one.get("Name"): one for one in ElementTree.fromstring(content).iter("DataArray")}
     points, corners, region, dose, uncertainty = (
         _read_array(arrays[name]) for name in ("points_mm", "connectivity", "region", "dose_mgy", "uncertainty_mgy")
@@ -139,7 +143,7 @@ def read_vtp(content: bytes) -> Surface:
     return Surface(points.reshape(-1, 3), corners.reshape(-1, 3), region, dose, uncertainty)
 
 
-def _read_array(element: ElementTree.Element) -> NDArray[Any]:
+def _read_array(element: Element) -> NDArray[Any]:
     text = element.text or ""
     header = base64.b64decode(text[:_HEADER_LETTERS])
     raw = zlib.decompress(base64.b64decode(text[_HEADER_LETTERS:]))

@@ -158,11 +158,13 @@ def dose_so_far(result: Result) -> dict[str, Any] | None:
     highest_mgy = float(dosemap.dose_mgy.max())
     cells = np.flatnonzero(dosemap.dose_mgy > _LEAST_FINAL * highest_mgy)
     # Final doses as the hits have them: where the halo is not kept, shares are still shares.
-    final_mgy = np.bincount(dosemap.cell, weights=dosemap.hit_dose_mgy, minlength=len(dosemap.dose_mgy))
+    final_mgy: FloatArray = np.bincount(
+        dosemap.cell, weights=dosemap.hit_dose_mgy, minlength=len(dosemap.dose_mgy)
+    ).astype(np.float64)
     start = np.floor(np.log(np.maximum(final_mgy[cells] / (_LEAST_SO_FAR * highest_mgy), 1.0)) / _LOG_STEP) + 1
     highest: list[float] = []
     # Of small numbers and zeros nothing but runs is worth finding, and that is quick.
-    falls = _deflated(_falls(result, cells, start, highest), zlib.Z_RLE)
+    falls = _deflated(_falls(result, (cells, final_mgy[cells]), start, highest), zlib.Z_RLE)
     return {
         "cells": packed(np.diff(cells, prepend=0), "<u4"),
         "count": len(cells),
@@ -179,16 +181,18 @@ def _rounded(values: FloatArray) -> list[float]:
     return [float(f"{value:.5g}") for value in values.tolist()]
 
 
-def _falls(result: Result, cells: NDArray[Any], start: FloatArray, highest: list[float]) -> Iterator[bytes]:
-    """By event, how far the cells' levels fall; `highest` gets the highest dose of all cells after it."""
+def _falls(
+    result: Result, final: tuple[NDArray[Any], FloatArray], start: FloatArray, highest: list[float]
+) -> Iterator[bytes]:
+    """By event, how far the levels fall of cells with these final doses; `highest` gets all cells' highest after it."""
     assert result.dosemap is not None
     dosemap = result.dosemap
-    final_mgy = np.bincount(dosemap.cell, weights=dosemap.hit_dose_mgy, minlength=len(dosemap.dose_mgy))
+    cells, final_mgy = final
     so_far_mgy, level = np.zeros(len(dosemap.dose_mgy)), start
     for first, last in _hits_of_events(result):
         hits = slice(first, last)
         so_far_mgy += np.bincount(dosemap.cell[hits], dosemap.hit_dose_mgy[hits], len(so_far_mgy))
-        share = np.maximum(so_far_mgy[cells], np.finfo(float).tiny) / final_mgy[cells]
+        share = np.maximum(so_far_mgy[cells], np.finfo(float).tiny) / final_mgy
         now = np.minimum(start, np.maximum(np.rint(-np.log(share) / _LOG_STEP), 0.0))
         fall: ByteArray = (level - now).astype("<u2").view(np.uint8).reshape(-1, 2).T
         level = now

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from skindose.report.findings import contacts_due
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, percent, words
 from skindose.report.wording import Facts, say
 from skindose.triggers.bands import BANDS, band
-from skindose.triggers.followup import plan
 from skindose.units import mgy_to_gy
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -18,7 +18,6 @@ _MOST_FILES = 4
 _MOST_NAMED = 3
 _MOST_ASKED = 5
 _SURE = 0.999  # of the air kerma: a smaller share on the map is worth a line
-_UNKNOWN_GY = 5.0  # a peak that is only a lower bound is followed up at least as one without a map
 
 
 def page_one(facts: Facts) -> dict[str, Any]:
@@ -72,16 +71,7 @@ def _files(inputs: list[Facts]) -> list[tuple[str, str]]:
 
 def contacts(facts: Facts) -> list[tuple[str, str, str]]:
     """The contacts with the patient that are due: name, when (dates where the procedure's is known), what."""
-    fired = any(one["fired"] is True and one["kind"] == "trigger" for one in facts["triggers"])
-    return [(one.name, _when(facts, one.from_day, one.to_day), one.what) for one in plan(_planned_gy(facts), fired)]
-
-
-def _planned_gy(facts: Facts) -> float | None:
-    peak = facts["peak"]
-    if not peak:
-        return None
-    dose_gy = mgy_to_gy(peak["skin_dose_mgy"])
-    return max(dose_gy, _UNKNOWN_GY) if peak["lower_bound_reason"] else dose_gy
+    return [(one.name, _when(facts, one.from_day, one.to_day), one.what) for one in contacts_due(facts)]
 
 
 def _when(facts: Facts, first: int, last: int) -> str:

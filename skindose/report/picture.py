@@ -84,7 +84,7 @@ def draw(
         _put_headline(sheet, facts)
     shown = Scene(phantom, dose_mgy, scale, lines, facts["peak"])
     panels = _put_views(sheet, shown)
-    _put_scale(sheet, scale, over=highest_mgy > shown.end_mgy)
+    _put_scale(sheet, scale, over=highest_mgy > shown.scale.end_mgy)
     _put_levels(sheet, lines)
     if legend:
         _put_warnings(sheet, facts)

@@ -151,6 +151,11 @@ class Scale(NamedTuple):
     end: float
     ticks: tuple[float, ...]
 
+    @property
+    def end_mgy(self) -> float:
+        """The end in mGy."""
+        return gy_to_mgy(self.end) if self.unit == "Gy" else self.end
+
 
 def dose_scale(max_mgy: float) -> Scale:
     """The scale that holds `max_mgy`: 0 to a round end in 3 to 6 round steps.

@@ -18,7 +18,7 @@ from skindose.model import BoolArray, FloatArray, Phantom
 from skindose.report import scene, svg
 from skindose.report.shapes import vertex_dose_mgy
 from skindose.report.sheet import HEAD, TRUNK, Sheet, cuts, flatten, lies_on, raster
-from skindose.units import cm_to_mm, gy_to_mgy, mm_to_cm
+from skindose.units import cm_to_mm, mm_to_cm
 
 Facts = dict[str, Any]
 
@@ -106,8 +106,7 @@ def _framed(shape: tuple[int, ...], pixel_mm: float, corner_mm: FloatArray) -> _
 
 
 def _picture(picture: FloatArray, scale: scene.Scale, frame: _Frame) -> str:
-    end_mgy = gy_to_mgy(scale.end) if scale.unit == "Gy" else scale.end
-    step = np.clip(np.nan_to_num(picture) / end_mgy * _STEPS, 0, _STEPS - 1).astype(np.uint8)
+    step = np.clip(np.nan_to_num(picture) / scale.end_mgy * _STEPS, 0, _STEPS - 1).astype(np.uint8)
     index = np.where(np.isnan(picture), 0, step + 1).astype(np.uint8)
     return svg.tag(
         "image",
@@ -174,7 +173,7 @@ def _walk(first: int, ends: FloatArray, known: dict[tuple[float, float], list[in
     free.discard(first)
     a, b = (tuple(end) for end in ends[first].tolist())
     points = [b, a] if len(known[b]) == 1 else [a, b]
-    while following := next((k for k in known[points[-1]] if k in free), None):
+    while (following := next((k for k in known[points[-1]] if k in free), None)) is not None:
         free.discard(following)
         a, b = (tuple(end) for end in ends[following].tolist())
         points.append(b if a == points[-1] else a)

@@ -59,19 +59,20 @@ def starts_followup(findings: Iterable[Finding]) -> bool:
     return any(finding.fired is True and finding.kind == "trigger" for finding in findings)
 
 
-def plan(psd_gy: float | None, fired: bool, finding: bool = False) -> tuple[Contact, ...]:
+def plan(psd_gy: float | None, fired: bool, finding: bool = False, lower_bound: bool = False) -> tuple[Contact, ...]:
     """The contacts due, in order of time.
 
     psd_gy    peak skin dose in Gy; None where there is no map, planned like 5 Gy
     fired     whether a trigger fired (`starts_followup`); without one nothing is due
     finding   whether a contact already found something on the skin
+    lower_bound   the peak may be higher: planned at least like 5 Gy
 
     >>> [contact.name for contact in plan(4.1, True)]
     ['before discharge', '10-14 days', '2-4 weeks', '30 days']
     """
     if not fired:
         return ()
-    dose_gy = _UNKNOWN_PSD_GY if psd_gy is None else psd_gy
+    dose_gy = _UNKNOWN_PSD_GY if psd_gy is None else max(psd_gy, _UNKNOWN_PSD_GY) if lower_bound else psd_gy
     return tuple(one for one in CONTACTS if dose_gy >= one.from_psd_gy or (finding and one.after_finding))
 
 
