@@ -35,7 +35,7 @@ def crew(tmp_path, monkeypatch):
             "user": mailserver.USER, "password_env": SECRET, "ca_file": str(keys.ca_file), "timeout_s": 5,
         } | changes  # fmt: skip
         people = (("operator", made.A), ("physicist", made.B), ("followup_nurse", NURSE))
-        lines = ['administrators = ["admin@example.org"]', "picture = false"]
+        lines = ['administrators = ["admin@example.org"]', "picture = false", "mail_procedures_within_days = 0"]
         lines += [f'[[recipient]]\nrole = "{role}"\nto = ["{to}"]' for role, to in people]
         lines += ["[mail]", *(f"{key} = {json.dumps(value)}" for key, value in mail.items())]
         home = Path(os.environ["SKINDOSE_HOME"])
