@@ -30,10 +30,8 @@ def plan(entry: Entry, row: Computation, ahead_only: bool = False) -> None:
     _add(entry, row.procedure, contacts, now().date() if ahead_only else date.min)
 
 
-def _add(
-    entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...], since: date = date.min
-) -> None:
-    """Those that end `since` or later. From the day of the procedure; where the report does not state it, from the day it came in."""
+def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...], since: date = date.min) -> None:
+    """Those that end `since` or later; from the day of the procedure, or where it is not stated, when it came in."""
     there = set(FollowUp.objects.filter(procedure=procedure).values_list("what", flat=True))
     alert = Alert.objects.filter(procedure=procedure).order_by("pk").first()
     for one in followup.due(contacts, _day(procedure)):
