@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,9 @@ class Site(BaseModel):
     plain_identifiers: bool = Field(False, description="keep patients' numbers in the registry, in their own table")
     test_numbers: tuple[str, ...] = Field(
         ("PHANTOM", "QA", "QC"), description="words in a patient's number that mark a test exposure"
+    )
+    silent_after_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
+        None, description="`doctor` tells of a machine that is silent for longer; default by its own rhythm"
     )
     test_descriptions: tuple[str, ...] = Field((), description="words in a study's description that mark one")
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,8 +96,9 @@ def watch(
         if not path.is_dir():
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
-    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
+    with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
         while True:
+            told.alive()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
@@ -109,6 +110,18 @@ def watch(
             else:
                 seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
             time.sleep(every)
+
+
+@contextmanager
+def _alive(registry: Registry, every_s: float) -> Iterator[Callable[[], None]]:
+    """Signs of life, for `doctor`; the last one says that it was stopped, not killed."""
+    from skindose.alive import Life
+
+    life = Life(registry.place.folder, every_s)
+    try:
+        yield life.sign
+    finally:
+        life.sign(ended=True)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -176,6 +189,7 @@ class _Told:
     def __init__(self, log: TextIO | None) -> None:
         self.total = 0
         self.count: Counter[str] = Counter()
+        self.alive: Callable[[], None] = lambda: None
         self._trouble = ""
         self._log, self._start, self._last = log, time.monotonic(), time.monotonic()
 
@@ -187,6 +201,7 @@ class _Told:
                 unsettled.append(outcome.path)
                 continue
             self.count[outcome.what] += 1
+            self.alive()
             self._write(outcome)
             if time.monotonic() - self._last > _TOLD_EVERY_S:
                 self._last = time.monotonic()
