@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -30,6 +30,7 @@ Paths = Annotated[
 Config = Annotated[Path | None, typer.Option(help="TOML file with options of run", show_default=False)]
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
+_LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S = 10.0
 _GOOD = ("stored", "joined", "known", "elsewhere")
 
@@ -178,9 +179,12 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
-        raise OutputError(what, path.name, "Choose another --log.") from None
-    with file:
+        raise OutputError(what, path.name, _LOG) from None
+    try:
         yield file
+    finally:
+        with suppress(OSError):  # told when it was written
+            file.close()
 
 
 class _Told:
@@ -239,5 +243,9 @@ class _Told:
             "reason": outcome.reason or None,
             "notes": list(outcome.notes),
         }
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        try:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+        except OSError as error:
+            what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+            raise OutputError(what, Path(self._log.name).name, _LOG) from None

@@ -21,7 +21,7 @@ from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
 from skindose.triggers.rules import RuleSet as Rules
 
-UNSIGNED, WAITING, SENT, ACKNOWLEDGED = "unsigned", "waiting", "sent", "acknowledged"
+UNSIGNED, OLD, WAITING, SENT, ACKNOWLEDGED = "unsigned", "old", "waiting", "sent", "acknowledged"
 NOT_MAILED = "not mailed: rules unsigned"
 NO_MAP = "no map"
 _UNKNOWN_SEVERITY, _UNKNOWN_ROLES = 2, ("operator", "physicist")  # without a map, or of a rule that is not in the set
@@ -44,6 +44,9 @@ class People(Protocol):
     def until(self, severity: int, moment: datetime) -> datetime:
         """By when to acknowledge."""
 
+    def not_mailed(self, study_date: str, moment: datetime) -> str:
+        """Why a procedure of this day is not mailed any more; "" where it is."""
+
 
 class _Due(NamedTuple):
     """An alert that a result asks for; `reached` None: not a number."""
@@ -57,6 +60,18 @@ class _Due(NamedTuple):
     finding: Finding | None
 
 
+class _Release(NamedTuple):
+    """Who signed the rules, and why nobody is told all the same; "" where they are."""
+
+    signed_by: str
+    not_mailed: str
+
+    @property
+    def state(self) -> str:
+        """Of an alert that is raised so."""
+        return (OLD if self.signed_by else UNSIGNED) if self.not_mailed else WAITING
+
+
 def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed) -> Hook:
     """The hook of `store.receive` and `store.put` that raises alerts and fills the outbox.
 
@@ -68,10 +83,11 @@ def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed)
         if row.procedure.purpose == "test":
             return
         who = signed(rules.digest)
+        why_not = people.not_mailed(row.procedure.study_date, now()) if who else NOT_MAILED
         for wanted in (*_fired(rules, row), *_mapless(row)):
-            _raise(entry, row, wanted, who, people)
+            _raise(entry, row, wanted, _Release(who, why_not), people)
         if who:
-            followups.plan(entry, row)
+            followups.plan(entry, row, ahead_only=bool(why_not))
 
     return hook
 
@@ -103,7 +119,7 @@ def _mapless(row: Computation) -> Iterator[_Due]:
         yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
 
 
-def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: People) -> None:
+def _raise(entry: Entry, row: Computation, wanted: _Due, release: _Release, people: People) -> None:
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
     if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
         return
@@ -116,16 +132,16 @@ def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: Peopl
             quantity=wanted.quantity,
             level=wanted.level,
             severity=wanted.severity,
-            state=WAITING if who else UNSIGNED,
+            state=release.state,
             raised_at=moment,
-            due_at=people.until(wanted.severity, moment) if who else None,
+            due_at=None if release.not_mailed else people.until(wanted.severity, moment),
             document=canonical(
-                {"roles": list(wanted.roles), "signed_by": who, "version": row.version, "step": 0, "nobody": []}
+                {"roles": list(wanted.roles), "version": row.version, "step": 0, "nobody": []} | release._asdict()
             ),
         )
     )
     entry.details.setdefault("alerts", []).append([wanted.rule, wanted.quantity, wanted.level])
-    if who:
+    if not release.not_mailed:
         address(entry, alert, people)
 
 
@@ -177,13 +193,18 @@ def _shown(alert: Alert, mails: list[dict[str, Any]], taken: Acknowledgement | N
         "value": alert.finding.value if alert.finding else None,
         "severity": alert.severity,
         "state": alert.state,
-        "not_mailed": NOT_MAILED if not document["signed_by"] else None,
+        "not_mailed": _not_mailed(document) or None,
         "roles_without_address": document["nobody"],
         "escalations": document["step"],
         "acknowledged_by": taken.by if taken else None,
         "note": taken.note or None if taken else None,
         "mails": mails,
     }
+
+
+def _not_mailed(document: dict[str, Any]) -> str:
+    """Why nobody is told of an alert; "" where they are."""
+    return str(document.get("not_mailed") or ("" if document["signed_by"] else NOT_MAILED))
 
 
 # --- What people do
@@ -214,9 +235,11 @@ def resend(registry: Registry, case_number: str, people: People, again: bool = F
     raises   RegistryError as `acknowledge`, and where none of its alerts may be mailed
     """
     with audit.writing(registry.key_of("audit"), registry.who, "mails queued again") as entry:
-        rows = [row for row in _of_case(case_number, rule) if json.loads(row.document)["signed_by"]]
+        found = _of_case(case_number, rule)
+        rows = [row for row in found if not _not_mailed(json.loads(row.document))]
         if not rows:
-            raise RegistryError(NOT_MAILED, case_number, "Its rules were not signed when it was raised.")
+            why = _not_mailed(json.loads(found[0].document))
+            raise RegistryError(why, case_number, "So it was when it was raised; tell those who should know.")
         count = 0
         for row in rows:
             count += address(entry, row, people) + outgoing.queue_again(entry, row, again, people.domain)

@@ -19,20 +19,25 @@ _WINDOWS = {one.name: one for one in followup.CONTACTS}
 _TEXT = 2000
 
 
-def plan(entry: Entry, row: Computation) -> None:
-    """Add the contacts that a result asks for and that are not there; none is ever taken away."""
+def plan(entry: Entry, row: Computation, ahead_only: bool = False) -> None:
+    """Add the contacts that a result asks for and that are not there; none is ever taken away.
+
+    ahead_only   leave out those whose days are over: the procedure is an old one that came in late
+    """
     fired = Finding.objects.filter(computation=row, fired=True, kind="trigger").exists()
     peak_mgy = row.peak_skin_dose_mgy
     contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
-    _add(entry, row.procedure, contacts)
+    _add(entry, row.procedure, contacts, now().date() if ahead_only else date.min)
 
 
-def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...]) -> None:
-    """From the day of the procedure; where the report does not state it, from the day it came in."""
+def _add(
+    entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...], since: date = date.min
+) -> None:
+    """Those that end `since` or later. From the day of the procedure; where the report does not state it, from the day it came in."""
     there = set(FollowUp.objects.filter(procedure=procedure).values_list("what", flat=True))
     alert = Alert.objects.filter(procedure=procedure).order_by("pk").first()
     for one in followup.due(contacts, _day(procedure)):
-        if one.name not in there:
+        if one.name not in there and one.last >= since:
             entry.add(FollowUp(procedure=procedure, alert=alert, what=one.name, due=one.first, state=OPEN))
 
 
