@@ -31,7 +31,7 @@ Config = Annotated[Path | None, typer.Option(help="TOML file with options of run
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _TOLD_EVERY_S = 10.0
-_GOOD = ("stored", "joined", "known", "elsewhere")
+_GOOD = ("stored", "joined", "summed", "known", "elsewhere")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -205,7 +205,7 @@ class _Told:
 
     def words(self) -> str:
         """How many of what, how fast, and how long it still takes."""
-        done, seconds = sum(self.count.values()) - self.count["joined"], self.seconds()
+        done, seconds = sum(self.count.values()) - self.count["joined"] - self.count["summed"], self.seconds()
         parts = [f"{number} {name}" for name, number in sorted(self.count.items()) if number]
         rate_per_s = done / seconds if seconds else 0.0
         left = f", {(self.total - done) / rate_per_s:.0f} s left" if rate_per_s and done < self.total else ""

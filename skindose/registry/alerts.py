@@ -15,7 +15,17 @@ from skindose.errors import RegistryError
 from skindose.registry import audit, followups, outgoing
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Outgoing, Procedure
+from skindose.registry.models import (
+    Acknowledgement,
+    Alert,
+    Computation,
+    Finding,
+    Outgoing,
+    Procedure,
+    Sum,
+    SumFinding,
+)
+from skindose.registry.reading import content
 from skindose.registry.records import Registry
 from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
@@ -76,6 +86,33 @@ def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed)
     return hook
 
 
+def raising_of_sums(
+    rules: Rules, people: People, signed: Callable[[str], str] = signed
+) -> Callable[[Entry, Sum], None]:
+    """The hook of `sums.put`: as `raising`, of what the rules say of several procedures.
+
+    A level that the procedure alone has reached already raises nothing again.
+    """
+
+    def hook(entry: Entry, row: Sum) -> None:
+        who = signed(rules.digest)
+        alone = Computation.objects.filter(procedure=row.procedure).order_by("-version").first()
+        known = {rule.id: rule for rule in rules.rules}
+        said = [json.loads(one.document) for one in SumFinding.objects.filter(sum=row, fired=True).order_by("pk")]
+        for one in said:
+            rule = known[one["rule"]]
+            finding = Finding(quantity=one["quantity"], level=one["level"], steps=one["steps"] or 0)
+            reached = _reached(rule, finding)
+            wanted = _Due(rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None)
+            _raise(entry, alone, wanted, who, people, {"sum": row.pk, "value": one["value"], "unit": one["unit"]})
+        if who:
+            peak = json.loads(content(row.document_id))["peak"]
+            starts = any(one["kind"] == "trigger" for one in said)
+            followups.plan_of_sum(entry, row, starts, bool(peak and peak["lower_bound_reason"]))
+
+    return hook
+
+
 def _fired(rules: Rules, row: Computation) -> Iterator[_Due]:
     known = {rule.id: rule for rule in rules.rules}
     for finding in Finding.objects.filter(computation=row, fired=True).order_by("pk"):
@@ -103,7 +140,10 @@ def _mapless(row: Computation) -> Iterator[_Due]:
         yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
 
 
-def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: People) -> None:
+def _raise(
+    entry: Entry, row: Computation, wanted: _Due, who: str, people: People, of_sum: dict[str, Any] | None = None
+) -> None:
+    """Raise what was not raised; of_sum: which sum asks for it, with value and unit, where it is not a finding."""
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
     if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
         return
@@ -121,6 +161,7 @@ def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: Peopl
             due_at=people.until(wanted.severity, moment) if who else None,
             document=canonical(
                 {"roles": list(wanted.roles), "signed_by": who, "version": row.version, "step": 0, "nobody": []}
+                | (of_sum or {})
             ),
         )
     )
@@ -173,8 +214,9 @@ def _shown(alert: Alert, mails: list[dict[str, Any]], taken: Acknowledgement | N
         "rule": alert.rule or None,
         "quantity": alert.quantity or None,
         "level": alert.level,
-        "unit": alert.finding.unit if alert.finding else None,
-        "value": alert.finding.value if alert.finding else None,
+        "unit": alert.finding.unit if alert.finding else document.get("unit"),
+        "value": alert.finding.value if alert.finding else document.get("value"),
+        "of_sum": "sum" in document,
         "severity": alert.severity,
         "state": alert.state,
         "not_mailed": NOT_MAILED if not document["signed_by"] else None,

@@ -9,7 +9,7 @@ from skindose.errors import RegistryError
 from skindose.registry import audit
 from skindose.registry.audit import Entry, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure
+from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure, Sum
 from skindose.registry.records import Registry
 from skindose.triggers import followup
 from skindose.units import mgy_to_gy
@@ -25,6 +25,16 @@ def plan(entry: Entry, row: Computation) -> None:
     peak_mgy = row.peak_skin_dose_mgy
     contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
     _add(entry, row.procedure, contacts)
+
+
+def plan_of_sum(entry: Entry, row: Sum, fired: bool, lower_bound: bool) -> None:
+    """The same for a sum of procedures, by its peak; counted from the day of the last one.
+
+    fired         a rule of the kind trigger
+    lower_bound   the peak may be higher
+    """
+    peak_gy = None if row.peak_skin_dose_mgy is None else mgy_to_gy(row.peak_skin_dose_mgy)
+    _add(entry, row.procedure, followup.plan(peak_gy, fired, lower_bound=lower_bound))
 
 
 def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...]) -> None:
