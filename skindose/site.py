@@ -28,6 +28,12 @@ class Site(BaseModel):
         None, description="`doctor` tells of a machine that is silent for longer; default by its own rhythm"
     )
     test_descriptions: tuple[str, ...] = Field((), description="words in a study's description that mark one")
+    cumulative_window_days: Annotated[int, Field(ge=1, le=36500, strict=True)] = Field(
+        365, description="a patient's procedures within so many days are added up, beside the windows that rules name"
+    )
+    cumulative_lifetime: bool = Field(
+        False, description="add up all procedures too; else only where one before gave a place 3 Gy or more"
+    )
 
     def purpose(self, number: str, description: str) -> str:
         """ "test" for an exposure of a phantom, else "patient"; a mark counts as a whole word, in any case.

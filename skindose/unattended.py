@@ -32,7 +32,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same ti
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S = 10.0
-_GOOD = ("stored", "joined", "known", "elsewhere")
+_GOOD = ("stored", "joined", "summed", "known", "elsewhere")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -224,7 +224,7 @@ class _Told:
 
     def words(self) -> str:
         """How many of what, how fast, and how long it still takes."""
-        done, seconds = sum(self.count.values()) - self.count["joined"], self.seconds()
+        done, seconds = sum(self.count.values()) - self.count["joined"] - self.count["summed"], self.seconds()
         parts = [f"{number} {name}" for name, number in sorted(self.count.items()) if number]
         rate_per_s = done / seconds if seconds else 0.0
         left = f", {(self.total - done) / rate_per_s:.0f} s left" if rate_per_s and done < self.total else ""
