@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 from skindose.errors import SettingsError
 from skindose.registry import home
-from skindose.registry.records import Computed, Fault, Incoming, Kept, Received, Registry, Row, computed
+from skindose.registry.records import Computed, Current, Fault, Incoming, Kept, Received, Registry, Row, computed
 
 __all__ = [
-    "Computed", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "open_registry",
+    "Computed", "Current", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "open_registry",
 ]  # fmt: skip
 
 

@@ -30,8 +30,9 @@ from skindose.registry.models import (
     Quarantined,
     Report,
 )
-from skindose.registry.records import Kept, Row, is_made_again
+from skindose.registry.records import Current, Kept, Row, is_made_again
 
+_CHUNK = 500  # rows held at once
 _DAMAGED = "Run `skindose registry verify`."
 
 
@@ -124,6 +125,21 @@ def outdated(configuration_sha256: str | None) -> list[int]:
             if pk in digests
             and (made is None or made != (configuration_sha256 or made) or json.loads(inputs) != sorted(digests[pk]))
         ]
+
+
+def current(procedures: Iterable[int] | None = None) -> Iterator[Current]:
+    """The current result of each procedure, or of these, and what it was made with; few are held at once.
+
+    raises   RegistryError
+    """
+    newest = Computation.objects.filter(procedure=OuterRef("procedure")).order_by("-version")
+    with guarded():
+        rows = Computation.objects.filter(pk=Subquery(newest.values("pk")[:1])).order_by("procedure_id")
+        if procedures is not None:
+            rows = rows.filter(procedure_id__in=list(procedures))
+        names = ("procedure_id", "procedure__case_number", "version", "inputs", "configuration", "result_id", "case_id")
+        for procedure, number, version, inputs, made, result, case in rows.values_list(*names).iterator(_CHUNK):
+            yield Current(procedure, number, version, tuple(json.loads(inputs)), json.loads(made), result, case)
 
 
 def versions(procedure: int) -> list[dict[str, Any]]:
@@ -253,6 +269,17 @@ def quarantined() -> list[dict[str, Any]]:
         {"key": row.key, "path": row.path, "reason": row.reason, "remedy": row.remedy, "since": row.since.isoformat()}
         for row in rows
     ]
+
+
+def failed(keys: Iterable[str]) -> set[str]:
+    """Those of these keys that stand in the quarantine list.
+
+    raises   RegistryError
+    """
+    wanted = set(keys)
+    with guarded():
+        rows = Quarantined.objects.filter(settled=False).values_list("key", flat=True)
+        return wanted.intersection(rows)
 
 
 def status() -> dict[str, Any]:

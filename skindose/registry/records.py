@@ -108,6 +108,23 @@ class Row(NamedTuple):
     fired: tuple[str, ...]
 
 
+class Current(NamedTuple):
+    """The current result of a procedure, unopened.
+
+    inputs           digests of its reports, sorted
+    configuration    what it was made with
+    result, case     digests of the stored bytes
+    """
+
+    procedure: int
+    case_number: str
+    version: int
+    inputs: tuple[str, ...]
+    configuration: dict[str, Any]
+    result: str
+    case: str
+
+
 @dataclass(frozen=True)
 class Kept:
     """A stored result, opened.
