@@ -158,7 +158,7 @@ def run(registry: Registry, found: Sequence[Outdated], how: Task, pool: Pool) ->
 
     raises   RegistryError when the registry cannot be written
     """
-    from skindose.registry import claims, reading
+    from skindose.registry import claims
 
     waiting = iter(found)
     while chunk := list(islice(waiting, _CHUNK)):
@@ -167,8 +167,6 @@ def run(registry: Registry, found: Sequence[Outdated], how: Task, pool: Pool) ->
         yield from (Done("elsewhere", one.case_number) for name, one in names.items() if name not in mine)
         try:
             wanted = {one.procedure: one for name, one in names.items() if name in mine}
-            for procedure in set(wanted) - {one.procedure for one in reading.current(wanted)}:
-                yield Done("elsewhere", wanted[procedure].case_number)
             yield from _round(registry, wanted, how, pool)
         finally:
             claims.release(registry, mine)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
 from skindose.errors import RegistryError
-from skindose.registry import audit
+from skindose.registry import audit, reading
 from skindose.registry.audit import Entry, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure
+from skindose.registry.models import Alert, Computation, FollowUp, Procedure
 from skindose.registry.records import Registry
 from skindose.triggers import followup
-from skindose.units import mgy_to_gy
 
 OPEN, DONE = "open", "done"
 _WINDOWS = {one.name: one for one in followup.CONTACTS}
@@ -21,9 +21,7 @@ _TEXT = 2000
 
 def plan(entry: Entry, row: Computation) -> None:
     """Add the contacts that a result asks for and that are not there; none is ever taken away."""
-    fired = Finding.objects.filter(computation=row, fired=True, kind="trigger").exists()
-    peak_mgy = row.peak_skin_dose_mgy
-    contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
+    contacts = followup.of_facts(json.loads(reading.content(row.result_id)))
     _add(entry, row.procedure, contacts)
 
 

@@ -29,6 +29,7 @@ from skindose.registry.models import (
     Procedure,
     Quarantined,
     Report,
+    Signoff,
 )
 from skindose.registry.records import Current, Kept, Row, is_made_again
 
@@ -154,6 +155,7 @@ def versions(procedure: int) -> list[dict[str, Any]]:
             "software": row.software,
             "reports": json.loads(row.inputs),
             "configuration_sha256": row.configuration_sha256,
+            "corrections": json.loads(row.configuration).get("corrections", []),
             "peak_skin_dose_mgy": row.peak_skin_dose_mgy,
             "map": row.map_id is not None,
         }
@@ -232,6 +234,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
         found = list(rows[:limit] if limit is not None else rows)
         keys = [row.pk for row in found]
         counted = dict(Report.objects.values_list("procedure_id").annotate(count=Count("pk")).order_by())
+        reviewed = set(Signoff.objects.values_list("computation_id", flat=True))
         fired = _fired([row.newest_pk for row in found if row.newest_pk] if len(keys) <= 500 else None)
     return [
         Row(
@@ -246,6 +249,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
             row.newest_air_kerma_mgy,
             row.newest_kap_gycm2,
             tuple(fired.get(row.newest_pk, ())),
+            row.newest_pk in reviewed,
         )
         for row in found
     ]

@@ -93,7 +93,10 @@ class Received(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A procedure in a list."""
+    """A procedure in a list.
+
+    reviewed   somebody signed that he reviewed the current result
+    """
 
     procedure: int
     case_number: str
@@ -106,6 +109,7 @@ class Row(NamedTuple):
     air_kerma_mgy: float | None
     kap_gycm2: float | None
     fired: tuple[str, ...]
+    reviewed: bool
 
 
 class Current(NamedTuple):
