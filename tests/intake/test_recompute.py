@@ -11,6 +11,7 @@ from skindose import cli, dependence, recompute
 from skindose.config import Settings
 from skindose.registry import open_registry
 from skindose.site import Site
+from tests.calibration import records
 from tests.intake.test_batch import batch, config, feed, listed
 from tests.registry import made
 
@@ -26,14 +27,6 @@ sources = ["none"]
 {more}
 [match]
 {match}
-"""
-RECORD = """
-name = "{name}"
-kind = "air-kerma"
-date = {date}
-valid_days = 4000
-[machine]
-station = "{station}"
 """
 
 
@@ -104,6 +97,25 @@ def test_a_new_profile_that_now_fits_and_then_its_change_compute_again(sqlite_ho
     assert current()[0].version == 3
 
 
+def test_a_new_calibration_record_counts_for_its_machine_from_its_day_on(sqlite_home, feed, config, site, no_reading):
+    feed.put("a.dcm", made.report("a"))
+    batch(feed.folder, "--config", config)
+    one, _ = current()
+    other, own = (
+        '[machine]\nstation = "ANOTHER ROOM"\n',
+        f'[machine]\nstation = "{one.configuration["device"]["station"]}"\n',
+    )
+    late = {"date": "2026-01-04", "machine": own}  # after the procedure
+    records.put(site.records, records.air_kerma(machine=other), records.air_kerma(name="lab-2", **late))
+    assert batch(feed.folder, "--config", config) == {"known": 1, "unsettled": 0}
+    records.put(site.records, *[records.air_kerma(name=f"lab-{n}", machine=own) for n in "1"])
+    no_reading()
+    done = run("batch", feed.folder, "--config", config)
+    assert "1 result is outdated (1 with another calibration record than now): computed again now." in done.stderr
+    again, facts = current()
+    assert (again.version, facts["calibration"]["status"]) == (2, "calibrated")
+
+
 def test_rules_and_settings_are_told_but_wait_until_they_are_asked_for(sqlite_home, feed, config, no_reading):
     feed.put("a.dcm", made.report("a"))
     batch(feed.folder, "--config", config)
@@ -142,9 +154,7 @@ def test_a_changed_height_computes_again_without_reading_a_report_and_as_if_it_h
     assert batch(feed.folder, "--config", config) == {"known": 1, "unsettled": 0}, "no longer given is no wish"
 
 
-def test_a_recomputation_that_fails_keeps_the_former_result_and_is_tried_once(
-    sqlite_home, feed, config, monkeypatch
-):
+def test_a_recomputation_that_fails_keeps_the_former_result_and_is_tried_once(sqlite_home, feed, config, monkeypatch):
     feed.put("a.dcm", made.report("a"))
     batch(feed.folder, "--config", config)
     config.write_text('phantom = "plane"\nheight_cm = 150\n')
