@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from typing import Any
 
 from skindose.errors import InputError, SkindoseError
@@ -74,10 +77,24 @@ class Pool:
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._jobs, context, max_tasks_per_child=_TASKS_PER_PROCESS)
+            self._pool = ProcessPoolExecutor(
+                self._jobs, context, initializer=_end_with_parent, max_tasks_per_child=_TASKS_PER_PROCESS
+            )
         return self._pool
 
     def _drop(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed waits for work for ever, because the workers hold the queue's other end too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive_not, args=(parent.sentinel,), daemon=True).start()
+
+
+def _outlive_not(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
