@@ -16,10 +16,11 @@ from typing import Any
 
 from skindose.errors import SettingsError
 from skindose.registry import home
-from skindose.registry.records import Computed, Fault, Incoming, Kept, Received, Registry, Row, computed
+from skindose.registry.records import Computed, Current, Fault, Incoming, Kept, Received, Registry, Row, computed
 
 __all__ = [
-    "Computed", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "look_at", "open_registry",
+    "Computed", "Current", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "look_at",
+    "open_registry",
 ]  # fmt: skip
 
 _PATIENCE_S = 5

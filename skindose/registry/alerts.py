@@ -7,7 +7,7 @@ one. Nothing is raised for a test exposure.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -59,7 +59,10 @@ class People(Protocol):
 
 
 class _Due(NamedTuple):
-    """An alert that a result asks for; `reached` None: not a number."""
+    """An alert that a result asks for; `reached` None: not a number.
+
+    of_sum   which sum asks for it, with value and unit, where it is no finding
+    """
 
     rule: str
     quantity: str
@@ -68,6 +71,7 @@ class _Due(NamedTuple):
     severity: int
     roles: tuple[str, ...]
     finding: Finding | None
+    of_sum: Mapping[str, Any] = {}
 
 
 class _Release(NamedTuple):
@@ -118,12 +122,17 @@ def raising_of_sums(
             rule = known[one["rule"]]
             finding = Finding(quantity=one["quantity"], level=one["level"], steps=one["steps"] or 0)
             reached = _reached(rule, finding)
-            wanted = _Due(rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None)
-            _raise(entry, alone, wanted, release, people, {"sum": row.pk, "value": one["value"], "unit": one["unit"]})
+            of_sum = {"sum": row.pk, "value": one["value"], "unit": one["unit"]}
+            wanted = _Due(
+                rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None, of_sum
+            )
+            _raise(entry, alone, wanted, release, people)
         if release.signed_by:
             peak = json.loads(content(row.document_id))["peak"]
             starts = any(one["kind"] == "trigger" for one in said)
-            followups.plan_of_sum(entry, row, starts, bool(peak and peak["lower_bound_reason"]), bool(release.not_mailed))
+            followups.plan_of_sum(
+                entry, row, starts, bool(peak and peak["lower_bound_reason"]), bool(release.not_mailed)
+            )
 
     return hook
 
@@ -161,7 +170,12 @@ def _mapless(row: Computation) -> Iterator[_Due]:
 
 
 def _raise(
-    entry: Entry, row: Computation, wanted: _Due, release: _Release, people: People, of_sum: dict[str, Any] | None = None
+    entry: Entry,
+    row: Computation,
+    wanted: _Due,
+    release: _Release,
+    people: People,
+    of_sum: dict[str, Any] | None = None,
 ) -> None:
     """Raise what was not raised; of_sum: which sum asks for it, with value and unit, where it is not a finding."""
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
@@ -182,7 +196,7 @@ def _raise(
             document=canonical(
                 {"roles": list(wanted.roles), "version": row.version, "step": 0, "nobody": []}
                 | release._asdict()
-                | (of_sum or {})
+                | dict(wanted.of_sum)
             ),
         )
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
 from skindose.errors import RegistryError
-from skindose.registry import audit
+from skindose.registry import audit, reading
 from skindose.registry.audit import Entry, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure, Sum
+from skindose.registry.models import Alert, Computation, FollowUp, Procedure, Sum
 from skindose.registry.records import Registry
 from skindose.triggers import followup
 from skindose.units import mgy_to_gy
@@ -24,9 +25,7 @@ def plan(entry: Entry, row: Computation, ahead_only: bool = False) -> None:
 
     ahead_only   leave out those whose days are over: the procedure is an old one that came in late
     """
-    fired = Finding.objects.filter(computation=row, fired=True, kind="trigger").exists()
-    peak_mgy = row.peak_skin_dose_mgy
-    contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
+    contacts = followup.of_facts(json.loads(reading.content(row.result_id)))
     _add(entry, row.procedure, contacts, now().date() if ahead_only else date.min)
 
 
