@@ -7,7 +7,7 @@ one. Those of one result are one mail to each recipient. Nothing is raised for a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +16,17 @@ from skindose.registry import audit, followups, life, outgoing
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
 from skindose.registry.life import ACKNOWLEDGED, OLD, UNSIGNED, WAITING
-from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Procedure, Told
+from skindose.registry.models import (
+    Acknowledgement,
+    Alert,
+    Computation,
+    Finding,
+    Procedure,
+    Sum,
+    SumFinding,
+    Told,
+)
+from skindose.registry.reading import content
 from skindose.registry.records import Registry
 from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
@@ -49,7 +59,10 @@ class People(Protocol):
 
 
 class _Due(NamedTuple):
-    """An alert that a result asks for; `reached` None: not a number."""
+    """An alert that a result asks for; `reached` None: not a number.
+
+    of_sum   which sum asks for it, with value and unit, where it is no finding
+    """
 
     rule: str
     quantity: str
@@ -58,6 +71,7 @@ class _Due(NamedTuple):
     severity: int
     roles: tuple[str, ...]
     finding: Finding | None
+    of_sum: Mapping[str, Any] = {}
 
 
 class _Release(NamedTuple):
@@ -82,16 +96,50 @@ def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed)
     def hook(entry: Entry, row: Computation) -> None:
         if row.procedure.purpose == "test":
             return
-        who = signed(rules.digest)
-        why_not = people.not_mailed(row.procedure.study_date, now()) if who else NOT_MAILED
-        release = _Release(who, why_not)
-        raised = [_raise(entry, row, wanted, release, people) for wanted in (*_fired(rules, row), *_mapless(row))]
-        if not why_not:
-            address(entry, [alert for alert in raised if alert is not None], people)
-        if who:
-            followups.plan(entry, row, ahead_only=bool(why_not))
+        release = _release(signed(rules.digest), row.procedure, people)
+        _raise(entry, row, (*_fired(rules, row), *_mapless(row)), release, people)
+        if release.signed_by:
+            followups.plan(entry, row, ahead_only=bool(release.not_mailed))
 
     return hook
+
+
+def raising_of_sums(
+    rules: Rules, people: People, signed: Callable[[str], str] = signed
+) -> Callable[[Entry, Sum], None]:
+    """The hook of `sums.put`: as `raising`, of what the rules say of several procedures.
+
+    A level that the procedure alone has reached already raises nothing again.
+    """
+
+    def hook(entry: Entry, row: Sum) -> None:
+        release = _release(signed(rules.digest), row.procedure, people)
+        alone = Computation.objects.filter(procedure=row.procedure).order_by("-version").first()
+        known = {rule.id: rule for rule in rules.rules}
+        said = [json.loads(one.document) for one in SumFinding.objects.filter(sum=row, fired=True).order_by("pk")]
+        due = []
+        for one in said:
+            rule = known[one["rule"]]
+            finding = Finding(quantity=one["quantity"], level=one["level"], steps=one["steps"] or 0)
+            reached = _reached(rule, finding)
+            of_sum = {"sum": row.pk, "value": one["value"], "unit": one["unit"]}
+            due.append(
+                _Due(rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None, of_sum)
+            )
+        _raise(entry, alone, due, release, people)
+        if release.signed_by:
+            peak = json.loads(content(row.document_id))["peak"]
+            starts = any(one["kind"] == "trigger" for one in said)
+            followups.plan_of_sum(
+                entry, row, starts, bool(peak and peak["lower_bound_reason"]), bool(release.not_mailed)
+            )
+
+    return hook
+
+
+def _release(signed_by: str, procedure: Procedure, people: People) -> _Release:
+    """Whether alerts of a procedure are mailed, under rules that somebody or nobody signed."""
+    return _Release(signed_by, people.not_mailed(procedure.study_date, now()) if signed_by else NOT_MAILED)
 
 
 def _fired(rules: Rules, row: Computation) -> Iterator[_Due]:
@@ -121,7 +169,14 @@ def _mapless(row: Computation) -> Iterator[_Due]:
         yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
 
 
-def _raise(entry: Entry, row: Computation, wanted: _Due, release: _Release, people: People) -> Alert | None:
+def _raise(entry: Entry, row: Computation, due: Iterable[_Due], release: _Release, people: People) -> None:
+    """Raise what was not raised, and put the mails that tell it into the outbox."""
+    raised = [alert for wanted in due if (alert := _raised(entry, row, wanted, release, people)) is not None]
+    if not release.not_mailed:
+        address(entry, raised, people)
+
+
+def _raised(entry: Entry, row: Computation, wanted: _Due, release: _Release, people: People) -> Alert | None:
     """The new alert; None where one of this level or a higher one is there."""
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
     if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
@@ -139,7 +194,9 @@ def _raise(entry: Entry, row: Computation, wanted: _Due, release: _Release, peop
             raised_at=moment,
             due_at=None if release.not_mailed else people.until(wanted.severity, moment),
             document=canonical(
-                {"roles": list(wanted.roles), "version": row.version, "step": 0, "nobody": []} | release._asdict()
+                {"roles": list(wanted.roles), "version": row.version, "step": 0, "nobody": []}
+                | release._asdict()
+                | dict(wanted.of_sum)
             ),
         )
     )
@@ -190,8 +247,9 @@ def _shown(alert: Alert, mails: list[dict[str, Any]], taken: Acknowledgement | N
         "rule": alert.rule or None,
         "quantity": alert.quantity or None,
         "level": alert.level,
-        "unit": alert.finding.unit if alert.finding else None,
-        "value": alert.finding.value if alert.finding else None,
+        "unit": alert.finding.unit if alert.finding else document.get("unit"),
+        "value": alert.finding.value if alert.finding else document.get("value"),
+        "of_sum": "sum" in document,
         "severity": alert.severity,
         "state": alert.state,
         "not_mailed": _not_mailed(document) or None,

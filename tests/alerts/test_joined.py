@@ -129,7 +129,7 @@ def test_mails_from_before_tell_the_alert_that_they_belong_to(home):
         assert len(told) == 2
         with connection.cursor() as cursor:  # as it was: without the table, and nothing of it in the trail's end
             cursor.execute("DELETE FROM skindose_told")
-        call_command("migrate", "skindose", "0002", verbosity=0)
+        call_command("migrate", "skindose", "0003", verbosity=0)
     with open_registry() as registry:
         from skindose.registry import alerts, check, escalation
 

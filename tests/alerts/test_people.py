@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from skindose import cli, recipients
 from skindose.errors import RegistryError, SettingsError
 from skindose.registry import open_registry
+from skindose.triggers import followup
 from tests import mailserver
 from tests.alerts import made
 from tests.mailserver import Received
@@ -118,6 +119,17 @@ def test_contacts_are_planned_once_and_grow_with_the_dose(home):
         assert [row["contact"] for row in followups.listed(case)] == [*names, "3 months"]
         ten_days = followups.listed(case)[1]
         assert (ten_days["from"], ten_days["to"]) == ("2026-01-11", "2026-01-15")
+
+
+def test_a_peak_that_is_only_a_lower_bound_plans_what_report_and_mail_say(sqlite_home):
+    with open_registry() as registry:
+        from skindose.registry import followups
+
+        lacks = made.stored(registered.report(), lacks="half of the dose is not in the map")
+        case = made.receive(registry, lacks="half of the dose is not in the map")
+        names = [row["contact"] for row in followups.listed(case)]
+    assert names == [one.name for one in followup.of_facts(lacks.facts)]
+    assert "3 months" in names, "4.1 Gy alone would plan none"
 
 
 def test_a_contact_is_done_and_what_it_found_asks_for_more(sqlite_home):

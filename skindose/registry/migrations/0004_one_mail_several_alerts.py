@@ -27,7 +27,7 @@ def _to(table: str) -> models.ForeignKey:
 class Migration(migrations.Migration):
     """The table, and its rows."""
 
-    dependencies: ClassVar = [("skindose", "0002_append_only")]
+    dependencies: ClassVar = [("skindose", "0003_corrections")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="Told",
