@@ -14,14 +14,14 @@ from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from skindose import notify
+from skindose import earlier, notify
 from skindose.errors import SkindoseError
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
 from skindose.registry import Registry
 from skindose.report import mail
 from skindose.report.digest import compose_digest
-from skindose.report.mail_words import Alert, planned
+from skindose.report.mail_words import Alert, planned, procedure_day
 from skindose.triggers import RuleSet
 
 Deliver = Callable[[EmailMessage, Sequence[str], MailServer], dict[str, Outcome]]
@@ -127,6 +127,11 @@ def _message(letter: Any, people: People) -> EmailMessage:
     if known is None:
         return compose_digest(letter.lines, envelope)
     facts = _facts(known)
+    before, of_sum = earlier.in_mail(known.procedure, known.of_sum)
+    contacts = planned(facts)
+    if of_sum is not None:
+        facts["triggers"] = earlier.judged_with(facts["triggers"], of_sum["findings"])
+        contacts = earlier.contacts(of_sum, procedure_day(facts))
     alert = Alert(
         case=known.case,
         level=known.severity,
@@ -137,8 +142,10 @@ def _message(letter: Any, people: People) -> EmailMessage:
         told=known.told,
         room=people.room.get(known.station, ""),
         base_address=people.base_address,
+        earlier=before,
+        of_sum=of_sum is not None,
         escalated_from=known.escalated_from,
-        contacts=planned(facts),
+        contacts=contacts,
     )
     return mail.compose(alert, facts, envelope, _picture(known, facts) if people.picture else None)
 

@@ -85,7 +85,8 @@ def list_procedures(
 
 @app.command()
 def show(case: CaseNumber, as_json: AsJson = False) -> None:
-    """Show one procedure: its reports, and every result that it ever had."""
+    """Show one procedure: its reports, every result that it ever had, and the sums with the patient's earlier ones."""
+    from skindose import earlier
     from skindose.registry import open_registry
 
     with open_registry():
@@ -96,6 +97,7 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
             "case": case,
             "reports": reading.reports(procedure),
             "results": reading.versions(procedure),
+            "sums": earlier.shown(procedure),
             "same_patient": [row.case_number for row in reading.procedures(None, procedure) if row.case_number != case],
         }
     if as_json:
@@ -107,6 +109,8 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
     for result in document["results"]:
         peak = _gy(result["peak_skin_dose_mgy"])
         typer.echo(f"result {result['version']}, {result['made_at']}, {result['why']}, peak {peak}")
+    for line in earlier.lines(document["sums"]):
+        typer.echo(line)
     typer.echo(f"Other procedures of this patient: {', '.join(document['same_patient']) or 'none'}.")
 
 
@@ -146,6 +150,7 @@ def export(
 
     The files carry what the reports carry, the patient's name and number included.
     """
+    from skindose import earlier, summing, sums
     from skindose.folder import reason, write_result
     from skindose.registry import open_registry
 
@@ -155,6 +160,8 @@ def export(
         procedure = reading.find(case)
         reports = {report["sha256"]: reading.content(report["sha256"]) for report in reading.reports(procedure)}
         kept = reading.open_kept(procedure, version)
+        before = earlier.in_report(procedure) if version is None else None
+        added = summing.again(procedure) if before and before["sums"] else None
     result = _again(kept)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,8 +169,10 @@ def export(
             (folder / f"{digest[:16]}.dcm").write_bytes(data)
     except OSError as error:
         raise OutputError(f"cannot write: {reason(error)}", str(folder), "Choose another folder.") from None
-    write_result(result, folder / case)
-    typer.echo(f"Written: {len(reports)} report{'' if len(reports) == 1 else 's'} and {folder / case}")
+    write_result(result, folder / case, {"earlier": before} if before else None)
+    more = sums.write(*added, folder / f"{case}-sum") if added else ()
+    named = ", ".join(["", *more])
+    typer.echo(f"Written: {len(reports)} report{'' if len(reports) == 1 else 's'} and {folder / case}{named}")
 
 
 def _again(kept: Kept) -> Result:

@@ -30,6 +30,7 @@ from skindose.triggers import RuleSet
 if TYPE_CHECKING:
     from skindose.registry.sums import Due
 
+ONE_PATIENT = "Of one patient by number and issuer, as the reports state them."
 _PATIENTS = 8  # whose results are held at once
 
 
@@ -99,6 +100,18 @@ def _wanted(one: Due) -> _Wanted:
     return _Wanted(one.computation, one.window_days, one.computations, notes)
 
 
+def again(procedure: int) -> tuple[dict[str, Any], Cumulative]:
+    """The sum of a procedure's longest window: its document as it is stored, and the sum made again for its picture.
+
+    raises   RegistryError, InputError
+    """
+    from skindose.registry import sums
+
+    kept = max(sums.current(procedure), key=lambda one: len(one["parts"]))
+    parts = [open_part(one) for one in sums.stored(kept["parts"]).values()]
+    return kept["document"], cumulative.add(parts, kept["window_days"], same_patient=True)
+
+
 # --- In the worker
 
 
@@ -145,7 +158,8 @@ def open_part(stored: Stored) -> Part:
 def _added(wanted: _Wanted, found: Cumulative, facts: Mapping[str, Any], rules: RuleSet) -> AddedUp:
     """facts   result.json of the procedure that the window ends with"""
     document = report.to_dict(found)
-    document["notes"] = [*wanted.notes, *document["notes"]]
+    said = [note for note in document["notes"] if note != report.NOBODY_CHECKED]
+    document["notes"] = [*wanted.notes, *said, ONE_PATIENT]
     packed = pack_map(found.dose_mgy, np.zeros_like(found.dose_mgy), skin_digest(found.body)) if found.peak else None
     return AddedUp(document, packed, _findings(wanted.window_days, found, facts, rules))
 
@@ -159,4 +173,6 @@ def _findings(
         return ()
     context = replace(dryrun.context(facts), counted_days=window_days or 0)
     said = cumulative.judged(found, rules.model_copy(update={"rules": counting}), context)
-    return tuple(trigger(one) for one in said.findings)
+    count = len(found.procedures)
+    words = f"{count} procedure{'s' if count > 1 else ''} within {window_days} days added up"
+    return tuple(trigger(replace(one, note="; ".join(filter(None, (words, one.note))))) for one in said.findings)

@@ -48,7 +48,11 @@ class Letter(NamedTuple):
 
 
 class AlertFacts(NamedTuple):
-    """What a mail tells of its alert; `result` is the digest of result.json."""
+    """What a mail tells of its alert.
+
+    result   digest of result.json
+    of_sum   key of the sum of procedures that raised it; None: the procedure alone
+    """
 
     case: str
     procedure: int
@@ -62,6 +66,7 @@ class AlertFacts(NamedTuple):
     acknowledge_by: datetime
     told: tuple[str, ...]
     escalated_from: str
+    of_sum: int | None
 
 
 class To(NamedTuple):
@@ -190,7 +195,7 @@ def _facts(alert: Alert, document: dict[str, Any]) -> AlertFacts:
         alert.procedure.case_number, alert.procedure_id, row.version, row.result_id, alert.procedure.machine.station,
         alert.severity, alert.rule, alert.quantity, said["signed_by"],
         datetime.fromisoformat(by) if by else alert.raised_at,
-        tuple(document["told"]), document["escalated_from"],
+        tuple(document["told"]), document["escalated_from"], said.get("sum"),
     )  # fmt: skip
 
 

@@ -235,12 +235,12 @@ def _shown(row: Sum) -> dict[str, Any]:
 class Known(NamedTuple):
     """What is known of a procedure's patient before it.
 
-    alone      he has no other procedure here that is not later
+    nearest_days   how long before the last one was, 0 where the day of one is not known; None: he had none
     highest_mgy   peak of one of those, where it is one that is watched for life
     sums       `current`
     """
 
-    alone: bool
+    nearest_days: int | None
     highest_mgy: float | None
     sums: list[dict[str, Any]]
 
@@ -261,4 +261,5 @@ def known(procedure: int) -> Known | None:
     one = next((member for member in own if member.procedure == procedure), None)
     earlier = _earlier(one, own) if one else []
     highest = max((other.peak_mgy or 0.0 for other in earlier), default=0.0)
-    return Known(not earlier, highest if highest >= WATCHED_MGY else None, current(procedure))
+    nearest = min((_days(other.date, one.date) for other in earlier), default=None) if one else None
+    return Known(nearest, highest if highest >= WATCHED_MGY else None, current(procedure))

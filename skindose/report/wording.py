@@ -7,6 +7,7 @@ from typing import Any
 
 from skindose.quantities import contradiction
 from skindose.report.budget import budget_rows, where
+from skindose.report.counted import counted
 from skindose.report.findings import fired, signed, trigger_row, urgency
 from skindose.report.scene import (
     NO_VALUE,
@@ -44,6 +45,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "reaction": reaction(facts),
         "signed": signed(facts["trigger_set"]),
         "triggers": [trigger_row(finding) for finding in sorted(facts["triggers"], key=urgency)],
+        "earlier": counted(facts),
         "budget": budget_rows(facts["peak"]),
         "totals": _totals(facts["totals"]),
         "shares": _shares(facts["totals"]),
