@@ -8,8 +8,9 @@ from typing import Any
 
 from skindose import site
 from skindose.report import counted
-from skindose.report.findings import follow_up_fired, trigger_row
+from skindose.report.findings import trigger_row
 from skindose.report.mail_words import Earlier
+from skindose.triggers import followup
 from skindose.triggers.followup import Due, due, plan
 from skindose.units import mgy_to_gy
 
@@ -70,8 +71,9 @@ def judged_with(triggers: list[dict[str, Any]], findings: list[dict[str, Any]]) 
     return [of_sum.get((one["rule"], one["quantity"]), one) for one in triggers]
 
 
-def in_report(procedure: int) -> dict[str, Any] | None:
-    """The block `earlier` of an exported result.json; None where nobody knows.
+def in_report(procedure: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What an exported result.json says beside the stored one: the block `earlier`, and in `triggers` the sum's findings
+    in the place of those of this procedure alone; empty where nobody knows.
 
     raises   RegistryError
     """
@@ -79,8 +81,10 @@ def in_report(procedure: int) -> dict[str, Any] | None:
 
     known = sums.known(procedure)
     if known is None or (not known.sums and _without_sum(known.nearest_days) is None):
-        return None
-    return counted.block(known.sums, known.highest_mgy)
+        return {}
+    found = [finding for one in known.sums for finding in one["findings"]]
+    triggers = judged_with(facts["triggers"], found)
+    return {"earlier": counted.block(known.sums, known.highest_mgy), "triggers": triggers}
 
 
 def contacts(raised: Sum, day: date | None) -> tuple[Due, ...]:
@@ -88,7 +92,7 @@ def contacts(raised: Sum, day: date | None) -> tuple[Due, ...]:
     peak = raised["document"]["peak"]
     peak_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
     bound = bool(peak and peak["lower_bound_reason"])
-    fired = follow_up_fired({"triggers": raised["findings"]})
+    fired = followup.starts({"triggers": raised["findings"]})
     return due(plan(peak_gy, fired, lower_bound=bound), day) if day else ()
 
 

@@ -24,6 +24,9 @@ class Site(BaseModel):
     test_numbers: tuple[str, ...] = Field(
         ("PHANTOM", "QA", "QC"), description="words in a patient's number that mark a test exposure"
     )
+    silent_after_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
+        None, description="`doctor` tells of a machine that is silent for longer; default by its own rhythm"
+    )
     test_descriptions: tuple[str, ...] = Field((), description="words in a study's description that mark one")
     cumulative_window_days: Annotated[int, Field(ge=1, le=36500, strict=True)] = Field(
         365, description="a patient's procedures within so many days are added up, beside the windows that rules name"

@@ -263,6 +263,30 @@ class FollowUp(models.Model):
     outcome = models.CharField(max_length=_TEXT, blank=True, default="")
 
 
+class Correction(models.Model):
+    """What somebody corrected in a case; part of every result from then on, until it is taken back."""
+
+    procedure = _to("Procedure")
+    key = models.CharField(max_length=32, unique=True)  # random; stands in the configuration of results
+    document = models.TextField()  # settings, whole, events, of: as corrected.Correction
+    by = _name()
+    reason = models.CharField(max_length=_TEXT)
+    at = models.DateTimeField()
+    undone_by = _name()
+    undone_reason = models.CharField(max_length=_TEXT, blank=True, default="")
+    undone_at = models.DateTimeField(null=True)
+
+
+class Signoff(models.Model):
+    """A named person reviewed the map of one result."""
+
+    computation = _to("Computation")
+    by = _name()
+    role = _name()
+    note = models.CharField(max_length=_TEXT, blank=True, default="")
+    at = models.DateTimeField()
+
+
 class Quarantined(models.Model):
     """A file that could not be used, and why."""
 
@@ -297,6 +321,6 @@ class Claim(models.Model):
 
 AUDITED = (
     Site, Blob, Patient, Identifier, Machine, Procedure, Report, Computation, Finding, Sum, SumFinding, RuleSet,
-    Calibration, Alert, Outgoing, Acknowledgement, FollowUp, Quarantined,
+    Calibration, Alert, Outgoing, Acknowledgement, FollowUp, Correction, Signoff, Quarantined,
 )  # fmt: skip
 """Tables of which every row stands in the audit trail, each after those that it refers to."""

@@ -26,9 +26,11 @@ from skindose.registry.models import (
     Procedure,
     Quarantined,
     Report,
+    Signoff,
 )
-from skindose.registry.records import Kept, Row, open_case
+from skindose.registry.records import Current, Kept, Row, open_case
 
+_CHUNK = 500  # rows held at once
 _DAMAGED = "Run `skindose registry verify`."
 
 
@@ -123,6 +125,21 @@ def outdated(configuration_sha256: str | None) -> list[int]:
         ]
 
 
+def current(procedures: Iterable[int] | None = None) -> Iterator[Current]:
+    """The current result of each procedure, or of these, and what it was made with; few are held at once.
+
+    raises   RegistryError
+    """
+    newest = Computation.objects.filter(procedure=OuterRef("procedure")).order_by("-version")
+    with guarded():
+        rows = Computation.objects.filter(pk=Subquery(newest.values("pk")[:1])).order_by("procedure_id")
+        if procedures is not None:
+            rows = rows.filter(procedure_id__in=list(procedures))
+        names = ("procedure_id", "procedure__case_number", "version", "inputs", "configuration", "result_id", "case_id")
+        for procedure, number, version, inputs, made, result, case in rows.values_list(*names).iterator(_CHUNK):
+            yield Current(procedure, number, version, tuple(json.loads(inputs)), json.loads(made), result, case)
+
+
 def versions(procedure: int) -> list[dict[str, Any]]:
     """Every result that a procedure ever had, oldest first."""
     with guarded():
@@ -135,6 +152,7 @@ def versions(procedure: int) -> list[dict[str, Any]]:
             "software": row.software,
             "reports": json.loads(row.inputs),
             "configuration_sha256": row.configuration_sha256,
+            "corrections": json.loads(row.configuration).get("corrections", []),
             "peak_skin_dose_mgy": row.peak_skin_dose_mgy,
             "map": row.map_id is not None,
         }
@@ -199,6 +217,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
         found = list(rows[:limit] if limit is not None else rows)
         keys = [row.pk for row in found]
         counted = dict(Report.objects.values_list("procedure_id").annotate(count=Count("pk")).order_by())
+        reviewed = set(Signoff.objects.values_list("computation_id", flat=True))
         fired = _fired([row.newest_pk for row in found if row.newest_pk] if len(keys) <= 500 else None)
     return [
         Row(
@@ -213,6 +232,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
             row.newest_air_kerma_mgy,
             row.newest_kap_gycm2,
             tuple(fired.get(row.newest_pk, ())),
+            row.newest_pk in reviewed,
         )
         for row in found
     ]
@@ -236,6 +256,17 @@ def quarantined() -> list[dict[str, Any]]:
         {"key": row.key, "path": row.path, "reason": row.reason, "remedy": row.remedy, "since": row.since.isoformat()}
         for row in rows
     ]
+
+
+def failed(keys: Iterable[str]) -> set[str]:
+    """Those of these keys that stand in the quarantine list.
+
+    raises   RegistryError
+    """
+    wanted = set(keys)
+    with guarded():
+        rows = Quarantined.objects.filter(settled=False).values_list("key", flat=True)
+        return wanted.intersection(rows)
 
 
 def status() -> dict[str, Any]:

@@ -95,7 +95,10 @@ class Received(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A procedure in a list."""
+    """A procedure in a list.
+
+    reviewed   somebody signed that he reviewed the current result
+    """
 
     procedure: int
     case_number: str
@@ -108,6 +111,24 @@ class Row(NamedTuple):
     air_kerma_mgy: float | None
     kap_gycm2: float | None
     fired: tuple[str, ...]
+    reviewed: bool
+
+
+class Current(NamedTuple):
+    """The current result of a procedure, unopened.
+
+    inputs           digests of its reports, sorted
+    configuration    what it was made with
+    result, case     digests of the stored bytes
+    """
+
+    procedure: int
+    case_number: str
+    version: int
+    inputs: tuple[str, ...]
+    configuration: dict[str, Any]
+    result: str
+    case: str
 
 
 @dataclass(frozen=True)
