@@ -72,8 +72,9 @@ def judged_with(triggers: list[dict[str, Any]], findings: list[dict[str, Any]]) 
 
 
 def in_report(procedure: int, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What an exported result.json says beside the stored one: the block `earlier`, and in `triggers` the sum's findings
-    in the place of those of this procedure alone; empty where nobody knows.
+    """What an exported result.json says beside the stored one; empty where nobody knows.
+
+    The block `earlier`, and `triggers` with the sum's findings in the place of those of this procedure alone.
 
     raises   RegistryError
     """
@@ -103,10 +104,14 @@ def shown(procedure: int) -> list[dict[str, Any]]:
     """
     from skindose.registry import sums
 
-    found = sums.current(procedure)
+    found, known = sums.current(procedure), sums.known(procedure)
+    hold = [one["window_days"] for one in known.sums] if known else []
     told = counted.block(found, None)["sums"]
     names = ("version", "made_at", "software")
-    return [{**{name: one[name] for name in names}, **facts} for one, facts in zip(found, told, strict=True)]
+    return [
+        {**{name: one[name] for name in names}, "holds": one["window_days"] in hold, **facts}
+        for one, facts in zip(found, told, strict=True)
+    ]
 
 
 def lines(shown: list[dict[str, Any]]) -> Iterator[str]:
@@ -114,6 +119,8 @@ def lines(shown: list[dict[str, Any]]) -> Iterator[str]:
     for one in shown:
         (name, said), (plain, totals) = counted.window_rows(one)
         yield f"{name}: {said}"
+        if not one["holds"]:
+            yield "    of former results: `skindose batch` or `watch` makes it again"
         yield f"    of {', '.join(each['name'] for each in one['procedures'])}; {plain.lower()}: {totals}"
         for finding in one["triggers"]:
             row = trigger_row(finding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skindose.report.findings import trigger_row
@@ -17,7 +17,7 @@ _OF_PEAK = ("skin_dose_mgy", "interval_95_mgy", "region", "lower_bound_reason", 
 _OF_PROCEDURE = ("name", "date", "days_before_newest", "peak_mgy", "region", "at_peak_mgy", "share_at_peak", "totals")
 
 
-def block(sums: list[Mapping[str, Any]], highest_mgy: float | None) -> Facts:
+def block(sums: Sequence[Mapping[str, Any]], highest_mgy: float | None) -> Facts:
     """What result.json says of earlier procedures.
 
     sums          one for each window: `window_days`, `document` (cumulative.json), `findings`
@@ -121,6 +121,16 @@ def _notes(found: Facts) -> list[str]:
             said[f"The sum {_window(one)} is only a lower bound{most}: {peak['lower_bound_reason']}"] = None
         said |= dict.fromkeys(one["notes"])
     return list(said)
+
+
+def headline(facts: Mapping[str, Any]) -> Rows:
+    """A row for who reads the headline only; none where nothing was added."""
+    longest = _longest(facts["earlier"]["sums"]) if facts.get("earlier") else None
+    if longest is None or len(longest["procedures"]) < 2:
+        return []
+    count = len(longest["procedures"]) - 1
+    name = f"With {count} earlier procedure{'s' if count > 1 else ''}"
+    return [(name, f"{_peak(longest['peak'])}, {_window(longest)}")]
 
 
 def flag(facts: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from skindose.quantities import contradiction
 from skindose.report.budget import budget_rows, where
-from skindose.report.counted import counted
+from skindose.report.counted import counted, headline
 from skindose.report.findings import fired, signed, trigger_row, urgency
 from skindose.report.scene import (
     NO_VALUE,
@@ -39,7 +39,7 @@ def say(facts: Facts) -> dict[str, Any]:
         "subtitle": _subtitle(facts),
         "banners": [*banners(facts), *_review(facts)],
         "peak": peak_words(peak),
-        "headline": _headline(facts),
+        "headline": [*_headline(facts), *headline(facts)],
         "fired": fired(facts["triggers"]),
         "areas": _areas(facts),
         "reaction": reaction(facts),
