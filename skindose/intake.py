@@ -119,11 +119,13 @@ def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool
     """
     for done in again.run(registry, due, how, pool):
         yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
-    yield from _summed(registry, how, pool)
 
 
-def _summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
-    """Sums of patients whose results changed, by this run or by one that was killed before them."""
+def add_up(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed: by this run, by one that was killed before them, or by a correction.
+
+    raises   RegistryError
+    """
     for one in summing.follow(registry, how.rules, how.site, pool):
         what = "failed" if one.reason else "summed"
         yield Taken(what, "", one.case_number, one.seconds, one.reason)

@@ -69,6 +69,7 @@ def batch(
             time.sleep(intake.SETTLED_S)
             unsettled = told.all(intake.take(registry, unsettled, how, pool, owed))
         told.all(intake.recompute(registry, due, how, pool))
+        told.all(intake.add_up(registry, how, pool))
         sent = mails(registry)
     count = dict(told.count) | {"unsettled": len(unsettled)}
     if as_json:
@@ -113,6 +114,7 @@ def watch(
                 if (now := dependence.files_as_they_are(how.settings)) != of_site:
                     told.all(intake.recompute(registry, _look_again(how), how, pool))
                     of_site = now
+                told.all(intake.add_up(registry, how, pool))
                 mails(registry)
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)
