@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import alarms, calibrate, desk, presets, registrar, review, unattended
+from skindose import alarms, calibrate, desk, doctor, presets, registrar, review, unattended
 from skindose.errors import ExitCode, SettingsError, SkindoseError
 from skindose.options import Body, Correct, Exclude, Move, Pad, Records, Region, triple
 from skindose.printing import AsJson, print_json
@@ -39,6 +39,7 @@ app.add_typer(alarms.app, name="alerts")
 app.add_typer(alarms.contacts, name="followup")
 desk.add_to(app)
 unattended.add_to(app)
+doctor.add_to(app)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]

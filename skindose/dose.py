@@ -177,10 +177,12 @@ def on_body_fraction(beams: Beams, hits: Hits, phantom: Phantom) -> FloatArray:
     A cell's area A cos / d^2 is a solid angle; at the reference plane it covers that times r^3 / d_ref, r being the
     distance from the focal spot to its place in that plane.
     """
-    beam = hits.beam()
+    rows = np.flatnonzero(hits.primary)  # the halo, ten times as many hits, adds nothing
+    beam = hits.beam()[rows]
     reference = beams.reference_distance_mm[beam]
-    solid_angle = phantom.area_mm2[hits.cell] * hits.cos_incidence / hits.distance_mm**2 * hits.coverage
-    slant = np.sqrt(reference**2 + hits.u_mm**2 + hits.v_mm**2)
+    area_mm2, distance_mm = phantom.area_mm2[hits.cell[rows]], hits.distance_mm[rows]
+    solid_angle = area_mm2 * hits.cos_incidence[rows] / distance_mm**2 * hits.coverage[rows]
+    slant = np.sqrt(reference**2 + hits.u_mm[rows] ** 2 + hits.v_mm[rows] ** 2)
     lit = np.bincount(beam, weights=solid_angle * slant**3 / reference, minlength=len(beams))
     sides = (beams.field_mm[:, 1] - beams.field_mm[:, 0]) * (beams.field_mm[:, 3] - beams.field_mm[:, 2])
     return np.minimum(1.0, lit / np.where(beams.circular, sides * np.pi / 4, sides))

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from skindose import dependence, rdsr
+from skindose import dependence, rdsr, summing
 from skindose import recompute as again
 from skindose.dependence import Task, task
 from skindose.errors import InputError, SkindoseError
@@ -34,8 +34,9 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 class Taken:
     """What became of a file, or of a study's reports that were joined.
 
-    what     "stored", "joined", "recomputed", "known" (these bytes were there), "elsewhere" (another program has it in
-             work), "unsettled" (somebody writes into it), "quarantined" or "failed" (stored, but without this result)
+    what     "stored", "joined", "recomputed", "summed" (with the patient's other procedures), "known" (these bytes were
+             there), "elsewhere" (another program has it in work), "unsettled" (somebody writes into it), "quarantined"
+             or "failed" (stored, but without this result)
     reason   for the last two, without the file's name
     path     of an unsettled one; in no log, it may name the patient
     """
@@ -90,6 +91,7 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool) -> It
     for procedure, case_number in _without_result().items():
         if case_number not in failed:
             yield _join(registry, procedure, how, pool, "reports of one study joined")
+    yield from _summed(registry, how, pool)
 
 
 def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
@@ -100,6 +102,14 @@ def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool
     """
     for done in again.run(registry, due, how, pool):
         yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
+    yield from _summed(registry, how, pool)
+
+
+def _summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed, by this run or by one that was killed before them."""
+    for one in summing.follow(registry, how.rules, how.site, pool):
+        what = "failed" if one.reason else "summed"
+        yield Taken(what, "", one.case_number, one.seconds, one.reason)
 
 
 def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool) -> Iterator[Taken]:

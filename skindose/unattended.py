@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -31,8 +31,9 @@ Paths = Annotated[
 Config = Annotated[Path | None, typer.Option(help="TOML file with options of run", show_default=False)]
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
+_LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S = 10.0
-_GOOD = ("stored", "joined", "recomputed", "known", "elsewhere")
+_GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,8 +99,9 @@ def watch(
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
     of_site: object = None
-    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
+    with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
         while True:
+            told.alive()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
@@ -114,6 +116,18 @@ def watch(
             else:
                 seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
             time.sleep(every)
+
+
+@contextmanager
+def _alive(registry: Registry, every_s: float) -> Iterator[Callable[[], None]]:
+    """Signs of life, for `doctor`; the last one says that it was stopped, not killed."""
+    from skindose.alive import Life
+
+    life = Life(registry.place.folder, every_s)
+    try:
+        yield life.sign
+    finally:
+        life.sign(ended=True)
 
 
 def _outdated(how: Task, asked: bool = False) -> list[Outdated]:
@@ -190,9 +204,12 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
-        raise OutputError(what, path.name, "Choose another --log.") from None
-    with file:
+        raise OutputError(what, path.name, _LOG) from None
+    try:
         yield file
+    finally:
+        with suppress(OSError):  # told when it was written
+            file.close()
 
 
 class _Told:
@@ -201,6 +218,7 @@ class _Told:
     def __init__(self, log: TextIO | None) -> None:
         self.total = 0
         self.count: Counter[str] = Counter()
+        self.alive: Callable[[], None] = lambda: None
         self._trouble = ""
         self._log, self._start, self._last = log, time.monotonic(), time.monotonic()
 
@@ -212,6 +230,7 @@ class _Told:
                 unsettled.append(outcome.path)
                 continue
             self.count[outcome.what] += 1
+            self.alive()
             self._write(outcome)
             if time.monotonic() - self._last > _TOLD_EVERY_S:
                 self._last = time.monotonic()
@@ -230,7 +249,7 @@ class _Told:
 
     def words(self) -> str:
         """How many of what, how fast, and how long it still takes."""
-        done = sum(number for name, number in self.count.items() if name not in ("joined", "recomputed"))
+        done = sum(number for name, number in self.count.items() if name not in ("joined", "recomputed", "summed"))
         seconds = self.seconds()
         parts = [f"{number} {name}" for name, number in sorted(self.count.items()) if number]
         rate_per_s = done / seconds if seconds else 0.0
@@ -250,5 +269,9 @@ class _Told:
             "reason": outcome.reason or None,
             "notes": list(outcome.notes),
         }
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        try:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+        except OSError as error:
+            what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+            raise OutputError(what, Path(self._log.name).name, _LOG) from None

@@ -121,19 +121,26 @@ def cast(
         coverage=columns[5],
         path_mm=columns[jit.COLUMNS :].T,
         primary=columns[5] > 0.0,
-        thickness_mm=thickness_mm(phantom, threads)[cell] if thickness else None,
+        thickness_mm=thickness_mm(phantom, threads, cell) if thickness else None,
     )
 
 
-def thickness_mm(phantom: Phantom, threads: int | None = None) -> FloatArray:
-    """(cells,) how far the body goes on behind each cell, along its inward normal; at most `THICKEST_MM`.
+def thickness_mm(phantom: Phantom, threads: int | None = None, cell: IntArray | None = None) -> FloatArray:
+    """(hits,) how far the body goes on behind the hits' cells, along the inward normal; at most `THICKEST_MM`.
 
-    Worked out once per phantom. Where the surface is open and nothing lies behind a cell it is `THICKEST_MM`.
+    cell   (hits,) which cells; None: all of them
+
+    Worked out once per cell of a phantom, when it is hit first. Where the surface is open and nothing lies behind a
+    cell it is `THICKEST_MM`.
     """
+    tree = hierarchy(phantom)
     found = _thicknesses.get(phantom)
     if found is None:
-        tree = hierarchy(phantom)
-        place = np.arange(len(tree.order), dtype=np.int64)
+        found = _thicknesses.setdefault(phantom, np.full(len(tree.order), np.nan))
+    wanted = np.zeros(len(found), dtype=np.bool_)
+    wanted[slice(None) if cell is None else cell] = True
+    place = np.flatnonzero((wanted & np.isnan(found))[tree.order])
+    if len(place):
         parts = np.array_split(place, max(1, len(place) // THICKNESS_SHARE))
         behind = [np.empty(len(part)) for part in parts]
 
@@ -142,10 +149,8 @@ def thickness_mm(phantom: Phantom, threads: int | None = None) -> FloatArray:
 
         with workers(threads, len(parts)) as work:
             list(work(fill, range(len(parts))))
-        found = np.empty(len(tree.order))
-        found[tree.order] = np.concatenate(behind)
-        _thicknesses[phantom] = found
-    return found
+        found[tree.order[place]] = np.concatenate(behind)  # by another thread too: the same numbers
+    return found if cell is None else found[cell]
 
 
 def _select(packed: FloatArray, tree: Hierarchy, halo_mm: float) -> tuple[NDArray[np.int64], IntArray, FloatArray]:

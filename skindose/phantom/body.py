@@ -5,6 +5,8 @@ The shapes come from basis.py; here they are brought to the exact stature and we
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from skindose.model import Phantom
@@ -22,12 +24,14 @@ POSES = {
 """What `--pose` takes -> whether the left and the right arm lie over the head."""
 ADULT_AGE_YEARS = 40.0
 """Of an adult of whom no age is known."""
+_KEPT = 4  # bodies, each with its hierarchy some 30 MB: most reports that lack height or weight share one
 ODD_HEIGHT = (0.75, 1.25)
 """Height over the usual one for the age, beyond which a warning is due."""
 ODD_GIRTH = 0.08
 """Scale of widths and depths, less 1, beyond which a warning is due."""
 
 
+@lru_cache(maxsize=_KEPT)
 def body(sex: str, who: Person, pose: str = "arms-down") -> Phantom:
     """The body of that sex in the patient's age, height, weight and pose.
 

@@ -7,14 +7,11 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Subquery
 
-from skindose import case as cases
 from skindose.errors import RegistryError
-from skindose.model import Phantom
 from skindose.registry import packing
 from skindose.registry.guard import guarded
 from skindose.registry.models import (
@@ -31,7 +28,7 @@ from skindose.registry.models import (
     Report,
     Signoff,
 )
-from skindose.registry.records import Current, Kept, Row, is_made_again
+from skindose.registry.records import Current, Kept, Row, open_case
 
 _CHUNK = 500  # rows held at once
 _DAMAGED = "Run `skindose registry verify`."
@@ -175,25 +172,11 @@ def open_kept(procedure: int, version: int | None = None) -> Kept:
         raise RegistryError("there is no such result", "registry", "`skindose registry show` has the versions.")
     facts = json.loads(content(row.result_id))
     kept_map = packing.unpack_map(content(row.map_id)) if row.map_id else None
-    case, body = _case(content(row.case_id), content(row.skin_id) if row.skin_id else None)
+    case, body = open_case(content(row.case_id), content(row.skin_id) if row.skin_id else None)
     if kept_map is None:
         return Kept(facts, case, body, None, None)
     fits = body is not None and packing.skin_digest(body) == kept_map.skin_sha256
     return Kept(facts, case, body if fits else None, kept_map.dose_mgy, kept_map.uncertainty_mgy)
-
-
-def _case(data: bytes, skin: bytes | None) -> tuple[cases.Case, Phantom | None]:
-    """The case on its body: of the stored skin, else made again; without a skin where that cannot be."""
-    if skin is not None:
-        case = cases.from_bytes(data, packing.unpack_skin(skin))
-        return case, case.body
-    bare = cases.from_bytes(data, {})
-    if not is_made_again(bare.settings.phantom):
-        return bare, None
-    from skindose import phantom
-
-    body = phantom.make(bare.settings, bare.procedure.header.patient)
-    return replace(bare, body=body), body
 
 
 # --- Lists

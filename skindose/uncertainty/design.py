@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from skindose.model import FloatArray
 
-_TRIED = 4096  # draws that may be looked at to choose some
+_TRIED, _SHIFTS = 4096, 64  # draws that may be looked at to choose some, in so many shifts at most
 
 
+@lru_cache(maxsize=64)
 def even(count: int, dimensions: int, seed: int) -> FloatArray:
     """(count, dimensions) in (0, 1): along each dimension one value in each of `count` equal steps, at its middle.
 
     How the dimensions are paired follows a Kronecker sequence with the powers of 1 / g, g^(d + 1) = g + 1, shifted by
     chance; of some shifts the one that leaves the dimensions least correlated.                 [Roberts2018]
     """
-    shifts = np.random.default_rng(seed).random((max(1, _TRIED // count), dimensions))
-    found = [_shifted(count, shift) for shift in shifts]
-    return min(found, key=_correlation)
+    shifts = np.random.default_rng(seed).random((min(_SHIFTS, max(1, _TRIED // count)), dimensions))
+    found = min((_shifted(count, shift) for shift in shifts), key=_correlation)
+    found.flags.writeable = False  # kept for the next procedure
+    return found
 
 
 def _shifted(count: int, shift: FloatArray) -> FloatArray:

@@ -12,10 +12,17 @@ from skindose.uncertainty import draws as drawn
 from skindose.uncertainty import shift
 from skindose.uncertainty.budget import Budget, budget
 from skindose.uncertainty.outcome import Share, Uncertainty, basis
-from skindose.uncertainty.recast import Recast, Recasts, Scene, recasts, scene
+from skindose.uncertainty.recast import MOST_BEAMS, Recast, Recasts, Scene, recasts, scene, thinned
+from skindose.units import gy_to_mgy
 
 PLACEMENTS = 64
 DRAWS = 1000
+# Of a peak that is surely far below every level: some say how far off it may be, and that it is far below.
+SPARSE, SPARSE_BEAMS = 8, 32
+# Such a peak is shown below this share of the lowest level, and the upper end of its interval lies below that share.
+SHOWN_BELOW, UPPER_BELOW = 0.4, 0.67
+# No level is taken to be higher than this: from here on a dose is recorded where procedures are repeated [ICRP85].
+FLOOR_MGY = 1000.0
 _FEW = 12  # draws of what stands in for missing geometry by itself
 _RARE = 0.01  # regions less probable than this are not named
 
@@ -46,13 +53,39 @@ def up_to_mgy(result: Result, most_mgy: float) -> tuple[float, float] | None:
 
 
 def sample(result: Result, peak: Peak) -> Sampled | None:
-    """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body."""
+    """The peak's uncertainty, and that of the dose to each cell; None where no beam meets the body.
+
+    A peak far below every level is sampled with few placements; where these leave a doubt, with all of them. What is
+    drawn depends on the procedure, the rules and the seed alone.
+    """
+    level_mgy, most_mgy = lowest_level_mgy(result), _most_mgy(result, peak)
+    if most_mgy < SHOWN_BELOW * level_mgy and SPARSE < PLACEMENTS:
+        found = _sampled(result, peak, SPARSE, SPARSE_BEAMS)
+        if found is None or found.uncertainty.interval[1] * most_mgy < UPPER_BELOW * level_mgy:
+            return found
+    return _sampled(result, peak, PLACEMENTS, MOST_BEAMS)
+
+
+def lowest_level_mgy(result: Result) -> float:
+    """The lowest dose that any rule, or anybody, asks for: of the rules in force, and never above `FLOOR_MGY`."""
+    rules = result.case.rules.rules
+    levels = [one.levels.get("psd") for one in rules] + [one.repeatable.get("psd") for one in rules]
+    return min([FLOOR_MGY, *(gy_to_mgy(level.level) for level in levels if level is not None)])
+
+
+def _most_mgy(result: Result, peak: Peak) -> float:
+    """What a rule may take the peak for where it is only a lower bound."""
+    return max(peak.skin_dose_mgy, result.peak_if_runs_stood_mgy or 0.0)
+
+
+def _sampled(result: Result, peak: Peak, placements: int, most_beams: int) -> Sampled | None:
+    """`placements` of at most so many beams, each crossed with all draws of the factors."""
     beams, placement, body, seed = result.beams, result.placement, result.phantom, result.settings.seed
     if beams is None or placement is None:
         return None
-    shown = scene(result.events, beams, body, result.settings, result.calibrations)
+    shown = scene(result.events, thinned(beams, most_beams), body, result.settings, result.calibrations)
     own = budget(shown, result.calibrations)
-    moves = shift.draw(placement, result.events, PLACEMENTS, seed)
+    moves = shift.draw(placement, result.events, placements, seed)
     corners = drawn.corners(own, shown)
     cast = recasts(shown, moves, corners)
     factors = drawn.draw(own, DRAWS, seed + 1)
@@ -67,7 +100,7 @@ def sample(result: Result, peak: Peak) -> Sampled | None:
     uncertainty = Uncertainty(
         ratio=np.sort(np.concatenate([one.dose_mgy for one in found]) / reference),
         shares=tuple(sorted(shares, key=lambda one: -one.share)),
-        placements=PLACEMENTS,
+        placements=placements,
         draws=DRAWS,
         place_mm=place_mm,
         regions=regions,
@@ -122,7 +155,7 @@ def _moving_lines(shown: Scene, own: Budget, cast: Recasts, moves: shift.Moves, 
     both = _line("placement", basis, _still(cast.places[1:], own))
     if not moves.spread:
         return [both]
-    few = recasts(shown, moves.first(_FEW).only_standins(), np.ones((1, len(shown.events))))
+    few = recasts(shown, moves.first(min(_FEW, len(moves) - 1)).only_standins(), np.ones((1, len(shown.events))))
     standins = _line("geometry not in the file", _STANDINS, _still(few.places[1:], own))
     rest = (np.sqrt(max(0.0, both[2] ** 2 - standins[2] ** 2)), max(0.0, both[3] - standins[3]))
     return [(*both[:2], float(rest[0]), rest[1]), standins]

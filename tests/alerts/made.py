@@ -22,6 +22,7 @@ def people(port=None, **changes):
         ],
         "picture": False,
         "time_zone": "UTC",
+        "mail_procedures_within_days": 0,
     } | changes
     if port is not None:
         given["mail"] = {

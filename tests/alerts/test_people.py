@@ -62,7 +62,7 @@ def configured(home, port, **mail):
     home.mkdir(exist_ok=True)
     more = "".join(f"{key} = {json.dumps(value)}\n" for key, value in mail.items())
     (home / "alerts.toml").write_text(
-        f'administrators = ["admin@example.org"]\npicture = false\n'
+        f'administrators = ["admin@example.org"]\npicture = false\nmail_procedures_within_days = 0\n'
         f'[[recipient]]\nrole = "operator"\nto = ["{made.A}"]\n'
         f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nsender = "alerts@example.org"\n{more}',
         encoding="utf-8",
@@ -167,6 +167,8 @@ def test_first_notifications_start_no_follow_up(sqlite_home):
         ({"recipient": [{"role": "operator", "to": []}]}, "recipient.1.to"),
         ({"administrators": ["x"]}, "administrators"),
         ({"time_zone": "Middle/Earth"}, "there is no such time zone"),
+        ({"mail_procedures_within_days": -1}, "mail_procedures_within_days"),
+        ({"mail_procedures_within_days": True}, "mail_procedures_within_days"),
         ({"acknowledge_within_hours": [0, 4, 1]}, "acknowledge_within_hours"),
         ({"acknowledge_within_hours": [0, 4, -1, 1]}, "acknowledge_within_hours"),
         ({"mail": {"host": "127.0.0.1", "sender": "a@b.de", "password": "secret"}}, "password"),

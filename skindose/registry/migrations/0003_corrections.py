@@ -9,7 +9,7 @@ _PROTECT = django.db.models.deletion.PROTECT
 class Migration(migrations.Migration):
     """Two tables."""
 
-    dependencies: list[tuple[str, str]] = [("skindose", "0002_append_only")]
+    dependencies: list[tuple[str, str]] = [("skindose", "0002_sums")]
 
     operations = [
         migrations.CreateModel(
