@@ -308,7 +308,7 @@ def _work(data: bytes, how: Task) -> _Work:
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
         result = compute_case(prepare(procedure, how.settings, how.rules))
-        made_with = dependence.configuration(how, how.settings, dependence.device(procedure))
+        made_with = dependence.configuration(dependence.standing(how), how.settings, dependence.device(procedure))
         return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error
