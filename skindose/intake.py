@@ -108,7 +108,6 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed:
         elif taken.what == "joined":
             owed.paid(procedure)
         yield taken
-    yield from _summed(registry, how, pool)
 
 
 def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
