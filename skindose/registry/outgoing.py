@@ -51,9 +51,12 @@ class Letter(NamedTuple):
 
 
 class AlertFacts(NamedTuple):
-    """What a mail tells of its most severe alert; `result` is the digest of result.json.
+    """What a mail tells of its most severe alert.
 
-    also   rule, quantity and severity of the others in it
+    result           digest of result.json
+    also             rule, quantity and severity of the others in it
+    of_sum           key of the sum of procedures that raised one of them; None: the procedure alone raised all
+    head_is_of_sum   that it raised the most severe one
     """
 
     case: str
@@ -69,6 +72,8 @@ class AlertFacts(NamedTuple):
     told: tuple[str, ...]
     escalated_from: str
     also: tuple[tuple[str, str, int], ...] = ()
+    of_sum: int | None = None
+    head_is_of_sum: bool = False
 
 
 class To(NamedTuple):
@@ -244,7 +249,9 @@ def _letter(row: Outgoing, own: str) -> Letter:
 def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
     """Of the newest result that any of them was raised of."""
     head = alerts[0]
-    said = max((json.loads(alert.document) for alert in alerts), key=lambda one: int(one["version"]))
+    documents = [json.loads(alert.document) for alert in alerts]
+    said = max(documents, key=lambda one: int(one["version"]))
+    of_sums = [one.get("sum") for one in documents]
     row = Computation.objects.get(procedure_id=head.procedure_id, version=said["version"])
     by = document["acknowledge_by"]
     return AlertFacts(
@@ -253,6 +260,7 @@ def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
         datetime.fromisoformat(by) if by else head.raised_at,
         tuple(document["told"]), document["escalated_from"],
         tuple((alert.rule, alert.quantity, alert.severity) for alert in alerts[1:]),
+        next((one for one in of_sums if one is not None), None), of_sums[0] is not None,
     )  # fmt: skip
 
 
