@@ -72,7 +72,7 @@ def to_bytes(case: Case) -> bytes:
     skinless: dict[str, Any] = dict.fromkeys(_SKIN, np.zeros(0))
     document = {
         "version": VERSION,
-        "settings": _without_paths(case.settings).model_dump(mode="json"),
+        "settings": without_paths(case.settings).model_dump(mode="json"),
         "rules": case.rules.model_dump(mode="json", by_alias=True),
         "procedure": _packed(replace(case.procedure, context=(), accumulated=(), events=()), arrays),
         "events": _packed(case.events, arrays),
@@ -116,7 +116,7 @@ def _case(document: dict[str, Any], arrays: dict[str, NDArray[Any]], skin: Mappi
     return Case(settings=Settings(**document["settings"]), rules=RuleSet(**document["rules"]), **parts)
 
 
-def _without_paths(settings: Settings) -> Settings:
+def without_paths(settings: Settings) -> Settings:
     """What the folders and files gave is in the case itself; where they lay is nobody's business."""
     names = {name: PurePath(getattr(settings, name) or "").name for name in ("phantom", "profile", "triggers")}
     named = {name: text or None for name, text in names.items()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from skindose.errors import SettingsError
@@ -150,6 +150,29 @@ def moves(texts: Sequence[str], started: Sequence[str]) -> tuple[Move, ...]:
         events = events_of(which, started, "move")
         found.append(Move(events, which.strip(), left, head_mm, up, turn, _note(note)))
     return tuple(found)
+
+
+def renumbered(which: str, new: Mapping[int, int]) -> str:
+    """Event numbers of one procedure as those of another that holds the same events among others.
+
+    new      index of an event -> its index in the other procedure; those that it lacks are left out
+    returns  "" where none is left; times of day and "all" stay as they are
+
+    >>> renumbered("2-3,5-", {1: 3, 2: 4, 4: 7})
+    '4,5,8-'
+    """
+    found = []
+    for part in filter(None, (piece.strip() for piece in which.split(","))):
+        numbers = _NUMBERS.fullmatch(part)
+        if not numbers:
+            found.append(part)
+        elif numbers[2] and not numbers[3]:
+            later = [index for old, index in new.items() if old >= int(numbers[1]) - 1]
+            found += [f"{min(later) + 1}-"] if later else []
+        else:
+            old = range(int(numbers[1]) - 1, int(numbers[3] or numbers[1]))
+            found += [str(new[index] + 1) for index in old if index in new]
+    return ",".join(found)
 
 
 def events_of(text: str, started: Sequence[str], option: str) -> tuple[int, ...]:

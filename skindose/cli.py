@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skindose import alarms, calibrate, desk, presets, registrar, unattended
+from skindose import alarms, calibrate, desk, doctor, presets, registrar, review, unattended
 from skindose.errors import ExitCode, SettingsError, SkindoseError
+from skindose.options import Body, Correct, Exclude, Move, Pad, Records, Region, triple
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -32,38 +33,16 @@ app = typer.Typer(
 )
 app.add_typer(presets.app, name="triggers")
 app.add_typer(calibrate.app, name="calibrate")
+review.add_to(registrar.app)
 app.add_typer(registrar.app, name="registry")
 app.add_typer(alarms.app, name="alerts")
 app.add_typer(alarms.contacts, name="followup")
 desk.add_to(app)
 unattended.add_to(app)
+doctor.add_to(app)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="RDSR files (DICOM)", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="TOML file with any of these options", show_default=False)]
-REGIONS = "head, neck, chest, heart, abdomen, liver, pelvis, left arm, right arm, left leg, right leg, trunk"
-Region = Annotated[str | None, typer.Option(help=f"region at the isocentre, for placement by anatomy: {REGIONS}")]
-Body = Annotated[
-    str | None,
-    typer.Option(help="plane, cylinder, oval, male, female, auto (default), or a mesh file (STL, OBJ, PLY)"),
-]
-_FARTHEST_MM = 10_000  # from where no skin is anywhere near
-Pad = Annotated[float | None, typer.Option(help="thickness of the pad in mm; default the profile's, else 40")]
-Records = Annotated[Path | None, typer.Option(help="folder of the site's signed records of calibration")]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(metavar="EVENTS[=NOTE]", help="events left out of the map, from 1 in time order: 3,7-9=NOTE"),
-]
-Correct = Annotated[
-    list[str] | None,
-    typer.Option(metavar="EVENTS:FIELD=VALUE[=NOTE]", help="a value that is wrong in the file: 3,7-9:kvp_kv=80"),
-]
-Move = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="EVENTS:LEFT,HEAD,UP[,TURN][=NOTE]",
-        help="the patient lay elsewhere in these events, in mm: 12-:0,50,0 or 10:15-10:40:0,50,0",
-    ),
-]
 
 
 def main() -> None:
@@ -132,7 +111,7 @@ def run(
         "pose": pose,
         "placement": placement,
         "region": region,
-        "offset_mm": _triple(offset),
+        "offset_mm": triple(offset),
         "orientation": orientation,
         "pad_mm": pad,
         "profile": profile,
@@ -257,7 +236,7 @@ def explain(
     from skindose.report import explanation
 
     options = {"phantom": phantom, "profile": profile, "corrections": _corrections(corrections)}
-    settings, place = _settings(config, options), _triple(at, "--at")
+    settings, place = _settings(config, options), triple(at, "--at")
     if cell is not None and place is not None:
         raise SettingsError("--cell and --at name two places", "options", "Give one of them.")
     try:
@@ -338,20 +317,6 @@ def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
     from skindose.config import Settings
 
     return Settings.load(config, options)
-
-
-def _triple(text: str | None, option: str = "--offset") -> tuple[float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        left, head, up = (float(part) for part in text.split(","))
-        if not max(abs(left), abs(head), abs(up)) < _FARTHEST_MM:  # nor is NaN a place
-            raise ValueError
-    except ValueError:
-        words = {"--offset": "LEFT,HEAD,UP", "--at": "X,Y,Z"}[option]
-        what = f"{option}: {text!r} is not three numbers below {_FARTHEST_MM}"
-        raise SettingsError(what, "options", f"Write {words} in mm.") from None
-    return left, head, up
 
 
 def _corrections(text: str | None) -> tuple[str, ...] | None:

@@ -94,8 +94,8 @@ def judge(ruleset: RuleSet, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
 
 def judged(sets: Iterable[RuleSet], facts: Mapping[str, Any]) -> tuple[tuple[Finding, ...], ...]:
     """What each rule set says of a stored result, whose quantities are the same for all."""
-    known, context = quantities(facts), _context(facts)
-    return tuple(triggers.evaluate(one, known, context).findings for one in sets)
+    known, asked = quantities(facts), context(facts)
+    return tuple(triggers.evaluate(one, known, asked).findings for one in sets)
 
 
 # --- Quantities from result.json
@@ -176,7 +176,8 @@ def _display(standard: float) -> FloatArray:
     return ratio / float(ratio.mean())
 
 
-def _context(facts: Mapping[str, Any]) -> Context:
+def context(facts: Mapping[str, Any]) -> Context:
+    """What rules may ask for beside the quantities, as far as result.json has it."""
     placed, patient = facts["placement"], facts["patient"]
     region = placed["region"] if placed and placed["region_status"] != "assumed" else None
     return Context(

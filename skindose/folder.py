@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,12 +140,13 @@ def _bytes(path: Path) -> bytes:
 # --- Writing
 
 
-def write_result(result: Result, folder: Path) -> Written:
+def write_result(result: Result, folder: Path, review: Mapping[str, Any] | None = None) -> Written:
     """Write a result folder: whole, replacing a former result, or not at all.
 
+    review   as `report.render` takes it
     raises   OutputError; nothing half-written stays behind and a former result stays as it was
     """
-    files = render(result)
+    files = render(result, review)
     _refuse_foreign(folder)
     replaced = _former(folder, result.procedure)
     fresh = _beside(folder, "partial")

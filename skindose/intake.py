@@ -15,18 +15,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from skindose import __version__, calibration, phantom, rdsr, release
-from skindose.config import Settings
+from skindose import dependence, rdsr, summing
+from skindose import recompute as again
+from skindose.dependence import Task, task
 from skindose.errors import InputError, SkindoseError
-from skindose.model import Patient
 from skindose.owed import Owed
 from skindose.pipeline import compute_case
 from skindose.pool import Pool
 from skindose.prepare import prepare
 from skindose.registry import Computed, Incoming, Registry, computed
 from skindose.report.summary import summary
-from skindose.site import Site
-from skindose.triggers import RuleSet
 
 SETTLED_S = 2.0  # for so long nobody has written into a file that is taken
 _CHUNK = 32  # files that are looked up and claimed together
@@ -38,8 +36,9 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 class Taken:
     """What became of a file, or of a study's reports that were joined.
 
-    what     "stored", "joined", "known" (these bytes were there), "elsewhere" (another program has it in work),
-             "unsettled" (somebody writes into it), "quarantined" or "failed" (stored, but without a result)
+    what     "stored", "joined", "recomputed", "summed" (with the patient's other procedures), "known" (these bytes were
+             there), "elsewhere" (another program has it in work), "unsettled" (somebody writes into it), "quarantined"
+             or "failed" (stored, but without this result)
     reason   for the last two, without the file's name
     path     of an unsettled one; in no log, it may name the patient
     """
@@ -63,37 +62,7 @@ class _Work:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Task:
-    """How files are worked on.
-
-    configuration   what decides whether a result would come out otherwise, beside the reports
-    rules           what all results are judged by, and alerts are raised by, whatever is put in force meanwhile
-    """
-
-    settings: Settings
-    site: Site
-    configuration: dict[str, Any]
-    rules: RuleSet
-
-
-def task(settings: Settings, site: Site) -> Task:
-    """How files are worked on, with digests of the site's profiles, records and rules as they are now.
-
-    raises   SettingsError for what would make every file fail: an unknown phantom, a mistake in a profile or record
-    """
-    phantom.make(settings, Patient())
-    rules = release.rules(settings)
-    if settings.calibration_folder is not None:
-        calibration.load_folder(settings.calibration_folder)
-    named = [settings.profile, settings.triggers, settings.phantom]
-    folders = [settings.profile_folder, settings.calibration_folder]
-    paths = [Path(name) for name in named if name and Path(name).is_file()]
-    paths += [path for folder in folders if folder for path in sorted(Path(folder).glob("*.toml"))]
-    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    shown = settings.model_dump(mode="json", exclude={"profile_folder", "calibration_folder"})
-    made_with = {"software": __version__, "settings": shown, "files": digests, "rules": rules.digest}
-    return Task(settings, site, made_with, rules)
+__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "take", "task"]
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -117,7 +86,7 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed:
     owed     studies to be joined; of a program that comes back, the same every time
     raises   RegistryError when the registry cannot be written: what was stored stays, the rest is done next time
     """
-    owed = owed or Owed(how.configuration)
+    owed = owed or Owed(how)
     held = _Held(registry)
     try:
         for each in _admitted(registry, files, held):
@@ -139,18 +108,25 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed:
         elif taken.what == "joined":
             owed.paid(procedure)
         yield taken
+    yield from _summed(registry, how, pool)
 
 
-def recompute(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
-    """Compute again what was computed with another configuration; the former results stay as history.
+def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
+    """Compute outdated results again; the former ones stay as history, and current where one fails.
 
+    due      of `recompute.due`
     raises   RegistryError
     """
-    from skindose.registry import audit, reading
+    for done in again.run(registry, due, how, pool):
+        yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
+    yield from _summed(registry, how, pool)
 
-    digest = hashlib.sha256(audit.canonical(how.configuration).encode()).hexdigest()
-    for procedure in reading.outdated(digest):
-        yield _join(registry, procedure, how, pool, "computed with another configuration")
+
+def _summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed, by this run or by one that was killed before them."""
+    for one in summing.follow(registry, how.rules, how.site, pool):
+        what = "failed" if one.reason else "summed"
+        yield Taken(what, "", one.case_number, one.seconds, one.reason)
 
 
 @dataclass(frozen=True)
@@ -287,19 +263,18 @@ def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, 
 
 
 def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -> Taken:
-    from skindose.registry import reading, store
+    from skindose.registry import store
 
-    case_number = reading.case_number(procedure)
-    datas = reading.counting(procedure)
-    ((_, work),) = pool.run(_work_joined, {"": (datas, how, why)})
-    if not isinstance(work, _Work) or work.result is None:
-        error = work.error if isinstance(work, _Work) else work
-        return Taken("failed", "", case_number, 0.0, error.what if error else "unknown reason")
-    if store.put(registry, procedure, work.result) is None:
-        return Taken("elsewhere", "", case_number, work.seconds)  # another report came in meanwhile; next time
-    for digest in work.result.inputs:
+    source = again.joined(procedure, why)
+    ((_, made),) = pool.run(again.make, {"": (source, how)})
+    if not isinstance(made, again.Made) or made.result is None:
+        error = made.error if isinstance(made, again.Made) else made
+        return Taken("failed", "", source.number, 0.0, error.what if error else "unknown reason")
+    if store.put(registry, procedure, made.result) is None:
+        return Taken("elsewhere", "", source.number, made.seconds)  # another report came in meanwhile; next time
+    for digest in made.result.inputs:
         store.settle(registry, digest)
-    return Taken("joined", "", case_number, work.seconds)
+    return Taken("joined", "", source.number, made.seconds)
 
 
 # --- In the worker
@@ -328,22 +303,11 @@ def _work(data: bytes, how: Task) -> _Work:
     return _Work(incoming, result, trouble, time.perf_counter() - start)
 
 
-def _work_joined(datas: Sequence[bytes], how: Task, why: str) -> _Work:
-    """Read, join and compute the reports of one study."""
-    start = time.perf_counter()
-    names = [f"{hashlib.sha256(data).hexdigest()[:16]}.dcm" for data in datas]
-    try:
-        procedures = [rdsr.read_bytes(data, name) for data, name in zip(datas, names, strict=True)]
-    except SkindoseError as error:
-        return _Work(error=error)
-    result, trouble = _computed(rdsr.merge(procedures)[0], how, why)
-    return _Work(None, result, trouble, time.perf_counter() - start)
-
-
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
         result = compute_case(prepare(procedure, how.settings, how.rules))
-        return computed(result, summary(result), how.configuration, why), None
+        made_with = dependence.configuration(how, how.settings, dependence.device(procedure))
+        return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error
     except MemoryError:

@@ -55,7 +55,7 @@ def raising(registry: Registry, people: People, rules: RuleSet) -> Registry:
     """
     from skindose.registry import alerts
 
-    return replace(registry, hook=alerts.raising(rules, people))
+    return replace(registry, hook=alerts.raising(rules, people), summed=alerts.raising_of_sums(rules, people))
 
 
 def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) -> Round:

@@ -37,12 +37,28 @@ def prepare(procedure: Procedure, settings: Settings, rules: RuleSet | None = No
     )
 
 
+def again(case: Case, settings: Settings, rules: RuleSet) -> Case:
+    """A case with other settings, calibration records and rules, its events as they are: no report is read.
+
+    settings   of which those that decide how a report is read (profile, region, correct) must be the case's own
+    raises     as `prepare`
+    """
+    found = _calibrations(case.calibrations.reported, case.procedure, case.events, settings)
+    body = phantom.make(settings, case.procedure.header.patient)
+    return replace(case, settings=settings, calibrations=found, rules=rules, body=body)
+
+
 def calibrations(procedure: Procedure, events: Events, settings: Settings) -> Calibrations:
     """What the site's signed records come to for the events; nothing of a correction that is switched off.
 
     raises   SettingsError for a mistake in the folder's records
     """
-    told = calibration.reported(procedure)
+    return _calibrations(calibration.reported(procedure), procedure, events, settings)
+
+
+def _calibrations(
+    told: tuple[calibration.Reported, ...], procedure: Procedure, events: Events, settings: Settings
+) -> Calibrations:
     if settings.calibration_folder is None:
         return replace(calibration.uncalibrated(len(events)), reported=told)
     records = calibration.load_folder(settings.calibration_folder)

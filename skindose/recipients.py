@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -60,6 +60,9 @@ class People(BaseModel):
     acknowledge_within_hours: tuple[Whole | None, Whole | None, Whole | None, Whole | None] = Field(
         (None, 4, 1, 1), description="by severity 1 to 4; 0 in the file: one working day"
     )
+    mail_procedures_within_days: Annotated[int, Field(ge=0, le=3660, strict=True)] = Field(
+        30, description="alerts of older procedures, of a backlog for instance, are listed and not mailed; 0: no limit"
+    )
     base_address: str = Field("", description="where a reader logs in, https://dose.example.org; empty: no link")
     picture: bool = Field(True, strict=True, description="put the map's picture into the mail")
     time_zone: str = Field("", description="of the times in a mail, Europe/Berlin; empty: this machine's")
@@ -106,6 +109,18 @@ class People(BaseModel):
         while end.weekday() > _FRIDAY:
             end += timedelta(days=1)
         return end
+
+    def not_mailed(self, study_date: str, moment: datetime) -> str:
+        """Why an alert of a procedure of this day is not mailed any more; "" where it is.
+
+        study_date   ISO 8601; a procedure that does not state its day counts as new
+        """
+        days = self.mail_procedures_within_days
+        try:
+            age = (self.local(moment).date() - date.fromisoformat(study_date)).days
+        except ValueError:
+            return ""
+        return f"not mailed: procedure older than {days} days" if days and age > days else ""
 
     def local(self, moment: datetime) -> datetime:
         """A moment in the site's time."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skindose import review
 from skindose.errors import ExitCode, OutputError, SettingsError
 from skindose.printing import AsJson, print_json
 
@@ -62,6 +64,7 @@ def status(as_json: AsJson = False) -> None:
 def list_procedures(
     case: Annotated[str | None, typer.Option(help="only the procedures of this case's patient")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many")] = None,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="what fired and nobody reviewed, instead")] = False,
     quarantine: Annotated[bool, typer.Option("--quarantine", help="files that could not be used, instead")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +76,11 @@ def list_procedures(
 
         if quarantine:
             _print_quarantine(reading.quarantined(), as_json)
+            return
+        if unsigned:
+            from skindose.registry import signoff
+
+            review.print_pending(signoff.pending(), as_json)
             return
         rows = reading.procedures(limit, reading.find(case) if case else None)
     if as_json:
@@ -89,13 +97,15 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
     from skindose.registry import open_registry
 
     with open_registry():
-        from skindose.registry import reading
+        from skindose.registry import corrections, reading, signoff
 
         procedure = reading.find(case)
+        signed = signoff.of_procedure(procedure)
         document: dict[str, Any] = {
             "case": case,
             "reports": reading.reports(procedure),
-            "results": reading.versions(procedure),
+            "results": [{**one, "reviewed": signed.get(one["version"], [])} for one in reading.versions(procedure)],
+            "corrections": corrections.history(procedure),
             "same_patient": [row.case_number for row in reading.procedures(None, procedure) if row.case_number != case],
         }
     if as_json:
@@ -104,9 +114,11 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
     for report in document["reports"]:
         state = f"retracted: {report['why']}" if report["retracted"] else "counts"
         typer.echo(f"report {report['sha256'][:12]}, {report['received_at']}, {state}")
+    former = None
     for result in document["results"]:
-        peak = _gy(result["peak_skin_dose_mgy"])
-        typer.echo(f"result {result['version']}, {result['made_at']}, {result['why']}, peak {peak}")
+        for line in _result_lines(result, former, document["corrections"]):
+            typer.echo(line)
+        former = result
     typer.echo(f"Other procedures of this patient: {', '.join(document['same_patient']) or 'none'}.")
 
 
@@ -150,19 +162,24 @@ def export(
     from skindose.registry import open_registry
 
     with open_registry():
-        from skindose.registry import reading
+        from skindose.registry import reading, signoff
 
         procedure = reading.find(case)
         reports = {report["sha256"]: reading.content(report["sha256"]) for report in reading.reports(procedure)}
         kept = reading.open_kept(procedure, version)
+        chosen = version or reading.versions(procedure)[-1]["version"]
+        reviewed = signoff.document(procedure, chosen)
     result = _again(kept)
+    if reviewed["signed"] and not _is_the_same(result, kept):
+        typer.echo("This version of the program makes another map than was reviewed: it is unsigned.", err=True)
+        reviewed["signed"] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for digest, data in reports.items():
             (folder / f"{digest[:16]}.dcm").write_bytes(data)
     except OSError as error:
         raise OutputError(f"cannot write: {reason(error)}", str(folder), "Choose another folder.") from None
-    write_result(result, folder / case)
+    write_result(result, folder / case, reviewed)
     typer.echo(f"Written: {len(reports)} report{'' if len(reports) == 1 else 's'} and {folder / case}")
 
 
@@ -183,6 +200,36 @@ def _again(kept: Kept) -> Result:
     if not math.isclose(was, now, rel_tol=1e-3):
         typer.echo(f"The stored peak is {_gy(was)}; this version of the program makes it {_gy(now)}.", err=True)
     return result
+
+
+def _result_lines(result: dict[str, Any], former: dict[str, Any] | None, known: list[dict[str, Any]]) -> Iterator[str]:
+    """One version: what is new against the former one, who corrected what and why, and who reviewed it."""
+    peak = _gy(result["peak_skin_dose_mgy"])
+    was = f" (was {_gy(former['peak_skin_dose_mgy'])})" if former else ""
+    yield f"result {result['version']}, {result['made_at']}, {result['why']}, peak {peak}{was}"
+    here, before = set(result["corrections"]), set(former["corrections"] if former else ())
+    for one in known:
+        if one["key"] in here - before:
+            yield f"    corrected by {one['by']}: {one['reason']} ({_given(one['settings'])})"
+        if one["key"] in before - here:
+            yield f"    taken back by {one['taken_back_by']}: {one['taken_back_because']} ({_given(one['settings'])})"
+    for one in result["reviewed"]:
+        note = f": {one['note']}" if one["note"] else ""
+        yield f"    reviewed by {one['by']}, {one['role']} on {one['on']}{note}"
+    if not result["reviewed"]:
+        yield "    not reviewed"
+
+
+def _given(settings: dict[str, Any]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _is_the_same(result: Result, kept: Kept) -> bool:
+    """Whether this program makes the very map that was stored; of another one nobody reviewed anything."""
+    from skindose.report.summary import summary
+
+    now = summary(result)
+    return all(now[name] == kept.facts[name] for name in ("peak", "regions", "area_above", "totals"))
 
 
 def _head(text: str | None) -> tuple[int, str] | None:
@@ -213,7 +260,8 @@ def _line(row: Row) -> str:
     fired = f"  {', '.join(row.fired)}" if row.fired else ""
     test = "  (test)" if row.purpose == "test" else ""
     date = row.study_date or "no date   "
-    return f"{row.case_number}  {date}  {row.station:16}  {_gy(row.peak_skin_dose_mgy)}{test}{fired}"
+    signed = "  reviewed" if row.reviewed else "  NOT REVIEWED" if row.fired and not test else ""
+    return f"{row.case_number}  {date}  {row.station:16}  {_gy(row.peak_skin_dose_mgy)}{test}{signed}{fired}"
 
 
 def _gy(dose_mgy: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +24,16 @@ class Site(BaseModel):
     test_numbers: tuple[str, ...] = Field(
         ("PHANTOM", "QA", "QC"), description="words in a patient's number that mark a test exposure"
     )
+    silent_after_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
+        None, description="`doctor` tells of a machine that is silent for longer; default by its own rhythm"
+    )
     test_descriptions: tuple[str, ...] = Field((), description="words in a study's description that mark one")
+    cumulative_window_days: Annotated[int, Field(ge=1, le=36500, strict=True)] = Field(
+        365, description="a patient's procedures within so many days are added up, beside the windows that rules name"
+    )
+    cumulative_lifetime: bool = Field(
+        False, description="add up all procedures too; else only where one before gave a place 3 Gy or more"
+    )
 
     def purpose(self, number: str, description: str) -> str:
         """ "test" for an exposure of a phantom, else "patient"; a mark counts as a whole word, in any case.

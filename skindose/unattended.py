@@ -6,15 +6,15 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from skindose.errors import ExitCode, InputError, OutputError, RegistryError
+from skindose.errors import ExitCode, InputError, OutputError, RegistryError, SettingsError
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skindose.outbox import Round
     from skindose.pool import Pool
     from skindose.recipients import People
+    from skindose.recompute import Outdated
     from skindose.registry import Registry
 
 Paths = Annotated[
@@ -30,8 +31,9 @@ Paths = Annotated[
 Config = Annotated[Path | None, typer.Option(help="TOML file with options of run", show_default=False)]
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
+_LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S = 10.0
-_GOOD = ("stored", "joined", "known", "elsewhere")
+_GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +47,7 @@ def batch(
     jobs: Jobs = 1,
     config: Config = None,
     recompute: Annotated[
-        bool, typer.Option("--recompute", help="compute again what was computed with another configuration")
+        bool, typer.Option("--recompute", help="compute again whatever would now come out otherwise")
     ] = False,
     log: Log = None,
     as_json: AsJson = False,
@@ -60,13 +62,13 @@ def batch(
     with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
         files = list(intake.files_of(path for path in paths if path not in missing))
         told.total = len(files)
-        owed = Owed(how.configuration)
+        due = _outdated(how, asked=recompute)
+        owed = Owed(how, asked=recompute)
         unsettled = told.all(intake.take(registry, files, how, pool, owed))
         if unsettled:
             time.sleep(intake.SETTLED_S)
             unsettled = told.all(intake.take(registry, unsettled, how, pool, owed))
-        if recompute:
-            told.all(intake.recompute(registry, how, pool))
+        told.all(intake.recompute(registry, due, how, pool))
         sent = mails(registry)
     count = dict(told.count) | {"unsettled": len(unsettled)}
     if as_json:
@@ -92,28 +94,65 @@ def watch(
     log: Log = None,
 ) -> None:
     """Take in whatever report appears in the folders, until it is stopped (Ctrl-C)."""
-    from skindose import intake
+    from skindose import dependence, intake
     from skindose.owed import Owed
 
     for path in paths:
         if not path.is_dir():
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
-    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
-        owed = Owed(how.configuration)
+    of_site: object = None
+    with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
+        owed = Owed(how)
         while True:
+            told.alive()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
                 unsettled = told.all(intake.take(registry, fresh, how, pool, owed)) if fresh else []
+                if (now := dependence.files_as_they_are(how.settings)) != of_site:
+                    told.all(intake.recompute(registry, _look_again(how), how, pool))
+                    of_site = now
                 mails(registry)
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)
                 registry.reconnect()
-                owed = Owed(how.configuration)
+                owed = Owed(how)
             else:
                 seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
             time.sleep(every)
+
+
+@contextmanager
+def _alive(registry: Registry, every_s: float) -> Iterator[Callable[[], None]]:
+    """Signs of life, for `doctor`; the last one says that it was stopped, not killed."""
+    from skindose.alive import Life
+
+    life = Life(registry.place.folder, every_s)
+    try:
+        yield life.sign
+    finally:
+        life.sign(ended=True)
+
+
+def _outdated(how: Task, asked: bool = False) -> list[Outdated]:
+    """Say how many results are outdated; returns those that are computed again now."""
+    from skindose import recompute
+
+    found = recompute.outdated(how)
+    doing = recompute.due(found, asked)
+    if found:
+        typer.echo(recompute.told(found, doing), err=True)
+    return doing
+
+
+def _look_again(how: Task) -> list[Outdated]:
+    """As `_outdated`; a mistake in a profile or record that was just written stops no watch."""
+    try:
+        return _outdated(how)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        return []
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -170,9 +209,12 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
-        raise OutputError(what, path.name, "Choose another --log.") from None
-    with file:
+        raise OutputError(what, path.name, _LOG) from None
+    try:
         yield file
+    finally:
+        with suppress(OSError):  # told when it was written
+            file.close()
 
 
 class _Told:
@@ -181,6 +223,7 @@ class _Told:
     def __init__(self, log: TextIO | None) -> None:
         self.total = 0
         self.count: Counter[str] = Counter()
+        self.alive: Callable[[], None] = lambda: None
         self._trouble = ""
         self._worked, self._worked_s = 0, 0.0
         self._log, self._start, self._last, self._mark = log, *3 * (time.monotonic(),)
@@ -195,6 +238,7 @@ class _Told:
                 unsettled.append(outcome.path)
                 continue
             self.count[outcome.what] += 1
+            self.alive()
             self._write(outcome)
             if time.monotonic() - self._last > _TOLD_EVERY_S:
                 self._last = time.monotonic()
@@ -213,7 +257,8 @@ class _Told:
 
     def words(self) -> str:
         """How many of what, how fast, and how long it still takes."""
-        done, seconds = sum(self.count.values()) - self.count["joined"], self.seconds()
+        done = sum(number for name, number in self.count.items() if name not in ("joined", "recomputed", "summed"))
+        seconds = self.seconds()
         parts = [f"{number} {name}" for name, number in sorted(self.count.items()) if number]
         rate_per_s = self._worked / self._worked_s if self._worked_s else done / seconds if seconds else 0.0
         left = f", {(self.total - done) / rate_per_s:.0f} s left" if rate_per_s and done < self.total else ""
@@ -223,7 +268,7 @@ class _Told:
     def _clock(self, outcome: Taken) -> None:
         """The rate is that of the files that were worked on: those that are known pass a hundred times as fast."""
         now = time.monotonic()
-        if outcome.what not in ("known", "elsewhere", "unsettled", "joined"):
+        if outcome.what in ("stored", "quarantined") or (outcome.what == "failed" and outcome.sha256):
             self._worked += 1
             self._worked_s += now - self._mark
         self._mark = now
@@ -240,5 +285,9 @@ class _Told:
             "reason": outcome.reason or None,
             "notes": list(outcome.notes),
         }
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        try:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+        except OSError as error:
+            what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+            raise OutputError(what, Path(self._log.name).name, _LOG) from None

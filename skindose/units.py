@@ -113,3 +113,8 @@ def mm2_to_cm2(value_mm2: float) -> float:
 def mm_to_cm(value_mm: _Lengths) -> _Lengths:
     """mm to cm; also 1/cm to 1/mm."""
     return value_mm / 10.0
+
+
+def bytes_to_mb(value_bytes: float) -> float:
+    """Bytes to megabytes."""
+    return value_bytes / 1e6

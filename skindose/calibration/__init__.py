@@ -11,7 +11,7 @@ from skindose.calibration.applied import Calibrations, Curve, uncalibrated
 
 if TYPE_CHECKING:
     from skindose.calibration.container import Reported, reported
-    from skindose.calibration.match import Why, apply, contradictions, explain, needs_hvl, without
+    from skindose.calibration.match import Why, apply, concerned, contradictions, explain, needs_hvl, without
     from skindose.calibration.record import Loaded, Record, load, load_folder, repeated_names, sign
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Reported",
     "Why",
     "apply",
+    "concerned",
     "contradictions",
     "explain",
     "load",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _WHERE = {
-    **dict.fromkeys(("Why", "apply", "contradictions", "explain", "needs_hvl", "without"), "match"),
+    **dict.fromkeys(("Why", "apply", "concerned", "contradictions", "explain", "needs_hvl", "without"), "match"),
     **dict.fromkeys(("Loaded", "Record", "load", "load_folder", "repeated_names", "sign"), "record"),
     **dict.fromkeys(("Reported", "reported"), "container"),
 }

@@ -135,6 +135,19 @@ def _why_not(each: Loaded, header: Header, day: datetime.date | None) -> str:
     return SIGNATURES[each.signature]
 
 
+def concerned(records: Sequence[Loaded], header: Header) -> tuple[Loaded, ...]:
+    """The records that a result of this report depends on: those of its machine that do not begin after its day.
+
+    Those among them that have expired or are not signed are told of in its warnings.
+    """
+    day = study_day(header)
+    return tuple(
+        each
+        for each in records
+        if not _other_machine(each.record.machine, header) and not (day and day < each.record.date)
+    )
+
+
 def _other_machine(machine: Machine, header: Header) -> str:
     """Why a record's machine is not the report's: every key given must equal it, and be in the report."""
     has = {

@@ -8,6 +8,7 @@ several reports hold (by Irradiation Event UID). See docs/cumulative.md for what
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -140,11 +141,17 @@ class Cumulative:
 # --- The sum
 
 
-def add(parts: Iterable[Part], window_days: int | None = None, same_patient: bool = False) -> Cumulative:
+def add(
+    parts: Iterable[Part],
+    window_days: int | None = None,
+    same_patient: bool = False,
+    made: dict[Any, Result] | None = None,
+) -> Cumulative:
     """The parts added on one body.
 
     window_days    only those at most so many days before the newest; those without a date count nevertheless
     same_patient   who calls knows that it is one patient: what contradicts it is a note, not an error
+    made           results on a body, kept from one sum of the same parts to the next: they are cast once
     raises         InputError where they cannot be of one patient, or none of them has a map
     """
     distinct, twice = each_once(parts)
@@ -155,7 +162,7 @@ def add(parts: Iterable[Part], window_days: int | None = None, same_patient: boo
         what = f"these results cannot be of one patient: {'; '.join(sure)}"
         raise InputError(what, remedy="Leave out what is another's; --same-patient adds them where the reports err.")
     body_of, leading = _leading(inside)
-    procedures = _computed(inside, leading, days)
+    procedures = _computed(inside, leading, days, {} if made is None else made)
     dose_mgy = _summed(procedures, leading.body)
     peak = find_peak(dose_mgy, leading.body)
     procedures = _at_peak(procedures, peak, leading.body)
@@ -170,6 +177,15 @@ def add(parts: Iterable[Part], window_days: int | None = None, same_patient: boo
     )  # fmt: skip
 
 
+def within(found: Cumulative, window_days: int | None) -> Cumulative | None:
+    """The same sum of another window; None where other procedures would be in it."""
+    fits = window_days is None or all((one.days_before or 0) <= window_days for one in found.procedures)
+    if found.outside or not fits:
+        return None
+    windows = _windows(found.procedures, found.body, window_days)
+    return replace(found, window_days=window_days, windows=windows)
+
+
 def _leading(parts: Sequence[Part]) -> tuple[str, Case]:
     """Whose body all are cast on: the newest that states height and weight, else the newest with a case.
 
@@ -182,7 +198,9 @@ def _leading(parts: Sequence[Part]) -> tuple[str, Case]:
     return (stated or cases)[0][:2]
 
 
-def _computed(parts: Sequence[Part], leading: Case, days: Mapping[str, int | None]) -> tuple[Procedure, ...]:
+def _computed(
+    parts: Sequence[Part], leading: Case, days: Mapping[str, int | None], made: dict[Any, Result]
+) -> tuple[Procedure, ...]:
     """Each part on the body of the leading case, without the events that another counts."""
     elsewhere = repeated(parts)
     found = []
@@ -193,10 +211,21 @@ def _computed(parts: Sequence[Part], leading: Case, days: Mapping[str, int | Non
             continue
         if left_out:
             totals = without(one, left_out)
-        result = _slim(compute_case(_on(one.case, leading, left_out), sampled=False))
+        key = id(one.case), _skin_key(leading.body), leading.settings.medium, tuple(left_out)
+        if key not in made:
+            made[key] = _slim(compute_case(_on(one.case, leading, left_out), sampled=False))
+        result = made[key]
         differs = _differs(one.case.body, leading.body)
         found.append(Procedure(one, days[one.name], totals, result, len(left_out), differs=differs))
     return tuple(found)
+
+
+def _skin_key(body: Phantom) -> bytes:
+    """The same for bodies that are alike to the last bit."""
+    digest = hashlib.sha256(body.vertices_mm.tobytes())
+    digest.update(body.triangles.tobytes())
+    digest.update(body.region.tobytes())
+    return digest.digest()
 
 
 def _slim(result: Result) -> Result:

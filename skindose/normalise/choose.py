@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from skindose.config import Settings
 from skindose.errors import SettingsError
-from skindose.model import Header
-from skindose.normalise.items import Record
+from skindose.model import Header, Procedure
+from skindose.normalise.items import held
 from skindose.normalise.profiles import Profile, load, load_folder, names, shipped
 
 FALLBACK = "generic"
 
 
-def choose(header: Header, records: Sequence[Record], settings: Settings) -> tuple[Profile, str]:
+def choose(procedure: Procedure, settings: Settings) -> tuple[Profile, str]:
     """The profile for a file, and in words why it is this one.
 
     raises   SettingsError for a name that is not known, or a mistake in a profile
     """
     own = load_folder(settings.profile_folder)
-    if settings.profile:
-        return _named(settings.profile, own), "chosen by the user"
-    present = _present(records)
+    return fitting(procedure.header, held_by(procedure), settings.profile, own)
+
+
+def held_by(procedure: Procedure) -> frozenset[str]:
+    """What a profile may ask of a procedure beside its header."""
+    return held((*procedure.events, *procedure.accumulated))
+
+
+def fitting(header: Header, items: Set[str], name: str | None, own: Sequence[Profile]) -> tuple[Profile, str]:
+    """As `choose`, of a file that is no longer at hand.
+
+    items    what it holds, of `held_by`
+    name     the user's choice
+    own      the site's profiles
+    """
+    if name:
+        return _named(name, own), "chosen by the user"
     for profiles, whose in ((own, "the site's own"), (shipped(), "shipped")):
-        best = _best(profiles, header, present)
+        best = _best(profiles, header, items)
         if best is not None:
             return best, f"{whose}, {_why(best, header)}"
     fallback = next(profile for profile in shipped() if profile.name == FALLBACK)
@@ -42,19 +56,8 @@ def _named(name: str, own: Sequence[Profile]) -> Profile:
     raise SettingsError(f"no profile is named {name!r}", "profile", f"Known: {names(known)}, or a TOML file.")
 
 
-def _present(records: Iterable[Record]) -> frozenset[str]:
-    found: set[str] = set()
-    for record in records:
-        found.update(reference for reference in record.references() if _holds(record, reference))
-    return frozenset(found)
-
-
-def _holds(record: Record, reference: str) -> bool:
-    return any(item.values or item.text or item.code or item.kind == "CONTAINER" for item in record.all(reference))
-
-
-def _best(profiles: Iterable[Profile], header: Header, present: frozenset[str]) -> Profile | None:
-    scored = [(_score(profile, header, present), profile) for profile in profiles if profile.name != FALLBACK]
+def _best(profiles: Iterable[Profile], header: Header, items: Set[str]) -> Profile | None:
+    scored = [(_score(profile, header, items), profile) for profile in profiles if profile.name != FALLBACK]
     fitting = [(score, profile) for score, profile in scored if score > 0]
     if not fitting:
         return None
@@ -62,7 +65,7 @@ def _best(profiles: Iterable[Profile], header: Header, present: frozenset[str]) 
     return max(fitting, key=lambda pair: (pair[0], pair[1].match.priority, pair[1].date, pair[1].name))[1]
 
 
-def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:
+def _score(profile: Profile, header: Header, items: Set[str]) -> int:
     """How well a profile fits: 0 not at all; serial number or station 8, maker 2, model 4, software 1, items 1-3.
 
     A profile of one room names its serial number or station: zeros of one room are wrong in the next, so a file that
@@ -86,9 +89,9 @@ def _score(profile: Profile, header: Header, present: frozenset[str]) -> int:
             score += worth
     if match.model and header.model.strip():
         return score
-    if any(_key(reference) not in present for reference in match.present):
+    if any(_key(reference) not in items for reference in match.present):
         return 0
-    if any(_key(reference) in present for reference in match.absent):
+    if any(_key(reference) in items for reference in match.absent):
         return 0
     return score + (2 if match.present else 0) + (1 if match.absent else 0)
 

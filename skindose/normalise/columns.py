@@ -86,7 +86,7 @@ def start(procedure: Procedure, settings: Settings) -> Work:
     records = in_time_order(procedure.events)
     accumulated = [Record(item, index) for index, item in enumerate(procedure.accumulated)]
     context = Record(Item("", Code("", "", ""), "CONTAINER", children=procedure.context))
-    profile, why = choose(procedure.header, [*records, *accumulated], settings)
+    profile, why = choose(procedure, settings)
     notes = Notes()
     notes.assume(f"machine profile {profile.name} ({profile.status})", why)
     return Work(records, sorted(accumulated, key=_key), context, profile, notes)

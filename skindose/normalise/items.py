@@ -66,9 +66,22 @@ class Record:
         inner = sorted(self.all(reference), key=lambda item: (item.unit, item.values))
         return sorted(_converted(inner, kind))
 
-    def references(self) -> Iterator[str]:
-        """What is there, as folded references."""
-        yield from self._items
+
+def held(containers: Iterable[Item]) -> frozenset[str]:
+    """References of all items in these containers that hold something, but for what a filter holds.
+
+    All that a profile may ask of a file beside its header.
+    """
+    found: set[str] = set()
+    left = [item for container in containers for item in container.children]
+    while left:
+        item = left.pop()
+        if item.name == FILTERS and item.children:
+            continue
+        if item.values or item.text or item.code or item.kind == "CONTAINER":
+            found.update(_keys(item))
+        left.extend(item.children)
+    return frozenset(found)
 
 
 def _keys(item: Item) -> Iterator[str]:

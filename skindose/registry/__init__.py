@@ -12,14 +12,18 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from skindose.errors import SettingsError
 from skindose.registry import home
-from skindose.registry.records import Computed, Fault, Incoming, Kept, Received, Registry, Row, computed
+from skindose.registry.records import Computed, Current, Fault, Incoming, Kept, Received, Registry, Row, computed
 
 __all__ = [
-    "Computed", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "open_registry",
+    "Computed", "Current", "Fault", "Incoming", "Kept", "Received", "Registry", "Row", "computed", "look_at",
+    "open_registry",
 ]  # fmt: skip
+
+_PATIENCE_S = 5
 
 
 @contextmanager
@@ -32,22 +36,51 @@ def open_registry(who: str = "", plain: bool = False) -> Iterator[Registry]:
              RegistryError where it cannot be opened, or does not fit the site's key or this program
     """
     place = home.place()
+    _use(place.database)
+    from skindose.registry import opening, settings
+
+    try:
+        yield Registry(place, opening.prepare(place), who or _user(), plain)
+    finally:
+        settings.close()
+
+
+@contextmanager
+def look_at(place: home.Place) -> Iterator[None]:
+    """A registry as it is, for `health`: nothing is made or migrated, and no lock of others is waited for long.
+
+    raises   SettingsError without Django, RegistryError where it cannot be opened
+    """
+    database = dict(place.database)
+    if place.file is not None:
+        options = {**database["OPTIONS"], "timeout": _PATIENCE_S, "init_command": "", "uri": True}
+        database |= {"NAME": f"{place.file.absolute().as_uri()}?mode=rw", "OPTIONS": options}
+    _use(database)
+    from skindose.registry import guard, settings
+
+    try:
+        with guard.guarded():
+            settings.connect()
+        yield
+    finally:
+        settings.close()
+
+
+def _use(database: dict[str, Any]) -> None:
+    """Make this the database of the process.
+
+    raises   SettingsError where a library is missing
+    """
     try:
         from skindose.registry import settings
 
-        settings.use(place.database)
+        settings.use(database)
     except ImportError as error:
         raise _missing(error) from None
     except Exception as error:  # Django says ImproperlyConfigured where the database's own library is missing
         if type(error).__name__ != "ImproperlyConfigured":
             raise
         raise _missing(error) from None
-    from skindose.registry import opening
-
-    try:
-        yield Registry(place, opening.prepare(place), who or _user(), plain)
-    finally:
-        settings.close()
 
 
 def _missing(error: Exception) -> SettingsError:

@@ -7,7 +7,7 @@ one. Nothing is raised for a test exposure.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -15,13 +15,23 @@ from skindose.errors import RegistryError
 from skindose.registry import audit, followups, outgoing
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Acknowledgement, Alert, Computation, Finding, Outgoing, Procedure
+from skindose.registry.models import (
+    Acknowledgement,
+    Alert,
+    Computation,
+    Finding,
+    Outgoing,
+    Procedure,
+    Sum,
+    SumFinding,
+)
+from skindose.registry.reading import content
 from skindose.registry.records import Registry
 from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
 from skindose.triggers.rules import RuleSet as Rules
 
-UNSIGNED, WAITING, SENT, ACKNOWLEDGED = "unsigned", "waiting", "sent", "acknowledged"
+UNSIGNED, OLD, WAITING, SENT, ACKNOWLEDGED = "unsigned", "old", "waiting", "sent", "acknowledged"
 NOT_MAILED = "not mailed: rules unsigned"
 NO_MAP = "no map"
 _UNKNOWN_SEVERITY, _UNKNOWN_ROLES = 2, ("operator", "physicist")  # without a map, or of a rule that is not in the set
@@ -44,9 +54,15 @@ class People(Protocol):
     def until(self, severity: int, moment: datetime) -> datetime:
         """By when to acknowledge."""
 
+    def not_mailed(self, study_date: str, moment: datetime) -> str:
+        """Why a procedure of this day is not mailed any more; "" where it is."""
+
 
 class _Due(NamedTuple):
-    """An alert that a result asks for; `reached` None: not a number."""
+    """An alert that a result asks for; `reached` None: not a number.
+
+    of_sum   which sum asks for it, with value and unit, where it is no finding
+    """
 
     rule: str
     quantity: str
@@ -55,6 +71,19 @@ class _Due(NamedTuple):
     severity: int
     roles: tuple[str, ...]
     finding: Finding | None
+    of_sum: Mapping[str, Any] = {}
+
+
+class _Release(NamedTuple):
+    """Who signed the rules, and why nobody is told all the same; "" where they are."""
+
+    signed_by: str
+    not_mailed: str
+
+    @property
+    def state(self) -> str:
+        """Of an alert that is raised so."""
+        return (OLD if self.signed_by else UNSIGNED) if self.not_mailed else WAITING
 
 
 def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed) -> Hook:
@@ -67,13 +96,50 @@ def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed)
     def hook(entry: Entry, row: Computation) -> None:
         if row.procedure.purpose == "test":
             return
-        who = signed(rules.digest)
+        release = _release(signed(rules.digest), row.procedure, people)
         for wanted in (*_fired(rules, row), *_mapless(row)):
-            _raise(entry, row, wanted, who, people)
-        if who:
-            followups.plan(entry, row)
+            _raise(entry, row, wanted, release, people)
+        if release.signed_by:
+            followups.plan(entry, row, ahead_only=bool(release.not_mailed))
 
     return hook
+
+
+def raising_of_sums(
+    rules: Rules, people: People, signed: Callable[[str], str] = signed
+) -> Callable[[Entry, Sum], None]:
+    """The hook of `sums.put`: as `raising`, of what the rules say of several procedures.
+
+    A level that the procedure alone has reached already raises nothing again.
+    """
+
+    def hook(entry: Entry, row: Sum) -> None:
+        release = _release(signed(rules.digest), row.procedure, people)
+        alone = Computation.objects.filter(procedure=row.procedure).order_by("-version").first()
+        known = {rule.id: rule for rule in rules.rules}
+        said = [json.loads(one.document) for one in SumFinding.objects.filter(sum=row, fired=True).order_by("pk")]
+        for one in said:
+            rule = known[one["rule"]]
+            finding = Finding(quantity=one["quantity"], level=one["level"], steps=one["steps"] or 0)
+            reached = _reached(rule, finding)
+            of_sum = {"sum": row.pk, "value": one["value"], "unit": one["unit"]}
+            wanted = _Due(
+                rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None, of_sum
+            )
+            _raise(entry, alone, wanted, release, people)
+        if release.signed_by:
+            peak = json.loads(content(row.document_id))["peak"]
+            starts = any(one["kind"] == "trigger" for one in said)
+            followups.plan_of_sum(
+                entry, row, starts, bool(peak and peak["lower_bound_reason"]), bool(release.not_mailed)
+            )
+
+    return hook
+
+
+def _release(signed_by: str, procedure: Procedure, people: People) -> _Release:
+    """Whether alerts of a procedure are mailed, under rules that somebody or nobody signed."""
+    return _Release(signed_by, people.not_mailed(procedure.study_date, now()) if signed_by else NOT_MAILED)
 
 
 def _fired(rules: Rules, row: Computation) -> Iterator[_Due]:
@@ -103,7 +169,15 @@ def _mapless(row: Computation) -> Iterator[_Due]:
         yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
 
 
-def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: People) -> None:
+def _raise(
+    entry: Entry,
+    row: Computation,
+    wanted: _Due,
+    release: _Release,
+    people: People,
+    of_sum: dict[str, Any] | None = None,
+) -> None:
+    """Raise what was not raised; of_sum: which sum asks for it, with value and unit, where it is not a finding."""
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
     if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
         return
@@ -116,16 +190,18 @@ def _raise(entry: Entry, row: Computation, wanted: _Due, who: str, people: Peopl
             quantity=wanted.quantity,
             level=wanted.level,
             severity=wanted.severity,
-            state=WAITING if who else UNSIGNED,
+            state=release.state,
             raised_at=moment,
-            due_at=people.until(wanted.severity, moment) if who else None,
+            due_at=None if release.not_mailed else people.until(wanted.severity, moment),
             document=canonical(
-                {"roles": list(wanted.roles), "signed_by": who, "version": row.version, "step": 0, "nobody": []}
+                {"roles": list(wanted.roles), "version": row.version, "step": 0, "nobody": []}
+                | release._asdict()
+                | dict(wanted.of_sum)
             ),
         )
     )
     entry.details.setdefault("alerts", []).append([wanted.rule, wanted.quantity, wanted.level])
-    if who:
+    if not release.not_mailed:
         address(entry, alert, people)
 
 
@@ -173,17 +249,23 @@ def _shown(alert: Alert, mails: list[dict[str, Any]], taken: Acknowledgement | N
         "rule": alert.rule or None,
         "quantity": alert.quantity or None,
         "level": alert.level,
-        "unit": alert.finding.unit if alert.finding else None,
-        "value": alert.finding.value if alert.finding else None,
+        "unit": alert.finding.unit if alert.finding else document.get("unit"),
+        "value": alert.finding.value if alert.finding else document.get("value"),
+        "of_sum": "sum" in document,
         "severity": alert.severity,
         "state": alert.state,
-        "not_mailed": NOT_MAILED if not document["signed_by"] else None,
+        "not_mailed": _not_mailed(document) or None,
         "roles_without_address": document["nobody"],
         "escalations": document["step"],
         "acknowledged_by": taken.by if taken else None,
         "note": taken.note or None if taken else None,
         "mails": mails,
     }
+
+
+def _not_mailed(document: dict[str, Any]) -> str:
+    """Why nobody is told of an alert; "" where they are."""
+    return str(document.get("not_mailed") or ("" if document["signed_by"] else NOT_MAILED))
 
 
 # --- What people do
@@ -214,9 +296,11 @@ def resend(registry: Registry, case_number: str, people: People, again: bool = F
     raises   RegistryError as `acknowledge`, and where none of its alerts may be mailed
     """
     with audit.writing(registry.key_of("audit"), registry.who, "mails queued again") as entry:
-        rows = [row for row in _of_case(case_number, rule) if json.loads(row.document)["signed_by"]]
+        found = _of_case(case_number, rule)
+        rows = [row for row in found if not _not_mailed(json.loads(row.document))]
         if not rows:
-            raise RegistryError(NOT_MAILED, case_number, "Its rules were not signed when it was raised.")
+            why = _not_mailed(json.loads(found[0].document))
+            raise RegistryError(why, case_number, "So it was when it was raised; tell those who should know.")
         count = 0
         for row in rows:
             count += address(entry, row, people) + outgoing.queue_again(entry, row, again, people.domain)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
 from skindose.errors import RegistryError
-from skindose.registry import audit
+from skindose.registry import audit, reading
 from skindose.registry.audit import Entry, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Computation, Finding, FollowUp, Procedure
+from skindose.registry.models import Alert, Computation, FollowUp, Procedure, Sum
 from skindose.registry.records import Registry
 from skindose.triggers import followup
 from skindose.units import mgy_to_gy
@@ -19,20 +20,35 @@ _WINDOWS = {one.name: one for one in followup.CONTACTS}
 _TEXT = 2000
 
 
-def plan(entry: Entry, row: Computation) -> None:
-    """Add the contacts that a result asks for and that are not there; none is ever taken away."""
-    fired = Finding.objects.filter(computation=row, fired=True, kind="trigger").exists()
-    peak_mgy = row.peak_skin_dose_mgy
-    contacts = followup.plan(None if peak_mgy is None else mgy_to_gy(peak_mgy), fired)
-    _add(entry, row.procedure, contacts)
+def plan(entry: Entry, row: Computation, ahead_only: bool = False) -> None:
+    """Add the contacts that a result asks for and that are not there; none is ever taken away.
+
+    ahead_only   leave out those whose days are over: the procedure is an old one that came in late
+    """
+    contacts = followup.of_facts(json.loads(reading.content(row.result_id)))
+    _add(entry, row.procedure, contacts, now().date() if ahead_only else date.min)
 
 
-def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...]) -> None:
-    """From the day of the procedure; where the report does not state it, from the day it came in."""
+def plan_of_sum(entry: Entry, row: Sum, fired: bool, lower_bound: bool, ahead_only: bool = False) -> None:
+    """The same for a sum of procedures, by its peak; counted from the day of the last one.
+
+    fired         a rule of the kind trigger
+    lower_bound   the peak may be higher
+    """
+    peak_gy = None if row.peak_skin_dose_mgy is None else mgy_to_gy(row.peak_skin_dose_mgy)
+    contacts = followup.plan(peak_gy, fired, lower_bound=lower_bound)
+    _add(entry, row.procedure, contacts, now().date() if ahead_only else date.min)
+
+
+def _add(entry: Entry, procedure: Procedure, contacts: tuple[followup.Contact, ...], since: date = date.min) -> None:
+    """Those that end `since` or later.
+
+    From the day of the procedure; where the report does not state it, from the day it came in.
+    """
     there = set(FollowUp.objects.filter(procedure=procedure).values_list("what", flat=True))
     alert = Alert.objects.filter(procedure=procedure).order_by("pk").first()
     for one in followup.due(contacts, _day(procedure)):
-        if one.name not in there:
+        if one.name not in there and one.last >= since:
             entry.add(FollowUp(procedure=procedure, alert=alert, what=one.name, due=one.first, state=OPEN))
 
 

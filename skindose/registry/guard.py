@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import Error
+from django.db import Error, connection
 
 from skindose.errors import RegistryError
 
 # A part of the database's own words -> what is wrong, and what to do about it. SQLite's, then PostgreSQL's.
 _KNOWN = (
     ("database is locked", "the registry is locked by another program", "Wait until it is done, or stop it."),
+    ("lock timeout", "the registry is locked by another program", "Wait until it is done, or stop it."),
     ("database or disk is full", "no space left on the disk of the registry", "Free space and run again."),
     ("no space left", "no space left on the disk of the registry", "Free space and run again."),
     ("disk i/o error", "the registry's disk cannot be read or written", "Check the disk and its free space."),
@@ -36,12 +37,18 @@ def in_words(error: BaseException) -> RegistryError:
     """A database's error for people; its own words may hold values of rows, and are left out."""
     text = str(error).lower()
     if "does not exist" in text and "database" in text:
-        return RegistryError("there is no such database", "registry", "Make it (createdb), or check DATABASE_URL.")
+        return RegistryError("there is no such database", _where(), "Make it (createdb), or check DATABASE_URL.")
     for part, what, remedy in _KNOWN:
         if part in text:
-            return RegistryError(what, "registry", remedy)
+            return RegistryError(what, _where(), remedy)
     kind = type(error).__name__
-    return RegistryError(f"the database refuses ({kind})", "registry", "Run `skindose registry verify`.")
+    return RegistryError(f"the database refuses ({kind})", _where(), "Run `skindose registry verify`.")
+
+
+def _where() -> str:
+    """Which registry: its file, or its database on a server."""
+    name = str(connection.settings_dict["NAME"])
+    return name if connection.vendor == "sqlite" else f"PostgreSQL database {name}"
 
 
 @contextmanager

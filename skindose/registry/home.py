@@ -121,7 +121,7 @@ def _postgres(folder: Path, parts: SplitResult) -> Place:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"connect_timeout": "10", **options},
+        "OPTIONS": {"connect_timeout": "10", "options": f"-c lock_timeout={WAIT_S}s", **options},
     }
     return Place(folder, database, f"PostgreSQL database {name}")
 

@@ -153,6 +153,35 @@ class Finding(models.Model):
         indexes: ClassVar = [Index(fields=["rule", "fired"], name="finding_rule")]
 
 
+class Sum(models.Model):
+    """A patient's procedures up to one of them, added; the newest of a procedure and window is the current one."""
+
+    procedure = _to("Procedure")  # with which the window ends
+    window_days = models.IntegerField(null=True)  # None: the lifetime
+    version = models.IntegerField()
+    made_at = models.DateTimeField()
+    software = _name()
+    parts = models.TextField()  # keys of the computations that went in, sorted
+    document = _to("Blob")  # cumulative.json
+    map = _to("Blob", null=True)
+    peak_skin_dose_mgy = models.FloatField(null=True)
+
+    class Meta:
+        """Looked for by procedure."""
+
+        indexes: ClassVar = [Index(fields=["procedure", "window_days"], name="sum_window")]
+
+
+class SumFinding(models.Model):
+    """What one rule that counts earlier procedures said of one sum."""
+
+    sum = _to("Sum")
+    rule = _name()
+    quantity = _name()
+    fired = models.BooleanField(null=True)  # None: not evaluable
+    document = models.TextField()  # all of it, as in result.json
+
+
 class RuleSet(models.Model):
     """A set of rules that a named physicist released."""
 
@@ -234,6 +263,30 @@ class FollowUp(models.Model):
     outcome = models.CharField(max_length=_TEXT, blank=True, default="")
 
 
+class Correction(models.Model):
+    """What somebody corrected in a case; part of every result from then on, until it is taken back."""
+
+    procedure = _to("Procedure")
+    key = models.CharField(max_length=32, unique=True)  # random; stands in the configuration of results
+    document = models.TextField()  # settings, whole, events, of: as corrected.Correction
+    by = _name()
+    reason = models.CharField(max_length=_TEXT)
+    at = models.DateTimeField()
+    undone_by = _name()
+    undone_reason = models.CharField(max_length=_TEXT, blank=True, default="")
+    undone_at = models.DateTimeField(null=True)
+
+
+class Signoff(models.Model):
+    """A named person reviewed the map of one result."""
+
+    computation = _to("Computation")
+    by = _name()
+    role = _name()
+    note = models.CharField(max_length=_TEXT, blank=True, default="")
+    at = models.DateTimeField()
+
+
 class Quarantined(models.Model):
     """A file that could not be used, and why."""
 
@@ -267,7 +320,7 @@ class Claim(models.Model):
 
 
 AUDITED = (
-    Site, Blob, Patient, Identifier, Machine, Procedure, Report, Computation, Finding, RuleSet, Calibration, Alert,
-    Outgoing, Acknowledgement, FollowUp, Quarantined,
+    Site, Blob, Patient, Identifier, Machine, Procedure, Report, Computation, Finding, Sum, SumFinding, RuleSet,
+    Calibration, Alert, Outgoing, Acknowledgement, FollowUp, Correction, Signoff, Quarantined,
 )  # fmt: skip
 """Tables of which every row stands in the audit trail, each after those that it refers to."""

@@ -30,7 +30,7 @@ def prepare(place: home.Place) -> bytes:
     if place.file is not None:
         home.make_folder(place.file.parent)
         _make_file(place.file)
-    if not _current():
+    if not is_current():
         with home.locked(place.folder):
             _migrate()
     with guarded():
@@ -39,7 +39,7 @@ def prepare(place: home.Place) -> bytes:
         with home.locked(place.folder):
             return _first_key(place)
     key = home.read_key(place.folder)
-    if site.key_check != _check(key):
+    if site.key_check != key_check(key):
         raise RegistryError(
             f"the key in {home.KEY} is not the one that this registry was made with",
             place.folder.name,
@@ -67,15 +67,16 @@ def _first_key(place: home.Place) -> bytes:
     with audit.writing(home.derived(key, "audit"), "skindose", "registry made") as entry:
         site = Site.objects.first()
         if site is None:
-            site = entry.add(Site(pk=1, key_check=_check(key), made_at=audit.now(), software=__version__))
-    if site.key_check != _check(key):
+            site = entry.add(Site(pk=1, key_check=key_check(key), made_at=audit.now(), software=__version__))
+    if site.key_check != key_check(key):
         raise RegistryError(
             "the registry was just made with another site's key", place.folder.name, "Copy its site.key."
         )
     return key
 
 
-def _check(key: bytes) -> str:
+def key_check(key: bytes) -> str:
+    """What the registry keeps of its key, to know it again."""
     return hashlib.sha256(home.derived(key, "check")).hexdigest()
 
 
@@ -88,7 +89,7 @@ def _applied() -> set[str]:
     return {name for app, name in recorder.applied_migrations() if app == _APP} if recorder.has_table() else set()
 
 
-def _current() -> bool:
+def is_current() -> bool:
     """Whether the tables are those of this program.
 
     raises   RegistryError where a newer program made them
@@ -109,7 +110,7 @@ def _migrate() -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATING])
         try:
-            if not _current():
+            if not is_current():
                 call_command("migrate", verbosity=0, interactive=False, stdout=io.StringIO())
         finally:
             if postgres:

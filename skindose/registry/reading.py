@@ -7,14 +7,11 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, Subquery
 
-from skindose import case as cases
 from skindose.errors import RegistryError
-from skindose.model import Phantom
 from skindose.registry import packing
 from skindose.registry.guard import guarded
 from skindose.registry.models import (
@@ -29,10 +26,11 @@ from skindose.registry.models import (
     Procedure,
     Quarantined,
     Report,
+    Signoff,
 )
-from skindose.registry.records import Kept, Row, is_made_again
+from skindose.registry.records import Current, Kept, Row, open_case
 
-_AT_ONCE = 500  # parameters of one query
+_CHUNK = 500  # rows held at once, and parameters of one query
 _DAMAGED = "Run `skindose registry verify`."
 
 
@@ -113,7 +111,7 @@ def outdated(configuration_sha256: str | None, among: Collection[int] | None = N
     among                  which procedures are looked at; None: all
     """
     if among is not None:
-        parts = [sorted(among)[first : first + _AT_ONCE] for first in range(0, len(among), _AT_ONCE)]
+        parts = [sorted(among)[first : first + _CHUNK] for first in range(0, len(among), _CHUNK)]
         return [one for part in parts for one in _outdated(configuration_sha256, Q(pk__in=part), part)]
     return _outdated(configuration_sha256, Q(), None)
 
@@ -146,6 +144,21 @@ def _outdated(configuration_sha256: str | None, which: Q, part: list[int] | None
         ]
 
 
+def current(procedures: Iterable[int] | None = None) -> Iterator[Current]:
+    """The current result of each procedure, or of these, and what it was made with; few are held at once.
+
+    raises   RegistryError
+    """
+    newest = Computation.objects.filter(procedure=OuterRef("procedure")).order_by("-version")
+    with guarded():
+        rows = Computation.objects.filter(pk=Subquery(newest.values("pk")[:1])).order_by("procedure_id")
+        if procedures is not None:
+            rows = rows.filter(procedure_id__in=list(procedures))
+        names = ("procedure_id", "procedure__case_number", "version", "inputs", "configuration", "result_id", "case_id")
+        for procedure, number, version, inputs, made, result, case in rows.values_list(*names).iterator(_CHUNK):
+            yield Current(procedure, number, version, tuple(json.loads(inputs)), json.loads(made), result, case)
+
+
 def versions(procedure: int) -> list[dict[str, Any]]:
     """Every result that a procedure ever had, oldest first."""
     with guarded():
@@ -158,6 +171,7 @@ def versions(procedure: int) -> list[dict[str, Any]]:
             "software": row.software,
             "reports": json.loads(row.inputs),
             "configuration_sha256": row.configuration_sha256,
+            "corrections": json.loads(row.configuration).get("corrections", []),
             "peak_skin_dose_mgy": row.peak_skin_dose_mgy,
             "map": row.map_id is not None,
         }
@@ -177,25 +191,11 @@ def open_kept(procedure: int, version: int | None = None) -> Kept:
         raise RegistryError("there is no such result", "registry", "`skindose registry show` has the versions.")
     facts = json.loads(content(row.result_id))
     kept_map = packing.unpack_map(content(row.map_id)) if row.map_id else None
-    case, body = _case(content(row.case_id), content(row.skin_id) if row.skin_id else None)
+    case, body = open_case(content(row.case_id), content(row.skin_id) if row.skin_id else None)
     if kept_map is None:
         return Kept(facts, case, body, None, None)
     fits = body is not None and packing.skin_digest(body) == kept_map.skin_sha256
     return Kept(facts, case, body if fits else None, kept_map.dose_mgy, kept_map.uncertainty_mgy)
-
-
-def _case(data: bytes, skin: bytes | None) -> tuple[cases.Case, Phantom | None]:
-    """The case on its body: of the stored skin, else made again; without a skin where that cannot be."""
-    if skin is not None:
-        case = cases.from_bytes(data, packing.unpack_skin(skin))
-        return case, case.body
-    bare = cases.from_bytes(data, {})
-    if not is_made_again(bare.settings.phantom):
-        return bare, None
-    from skindose import phantom
-
-    body = phantom.make(bare.settings, bare.procedure.header.patient)
-    return replace(bare, body=body), body
 
 
 # --- Lists
@@ -236,6 +236,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
         found = list(rows[:limit] if limit is not None else rows)
         keys = [row.pk for row in found]
         counted = dict(Report.objects.values_list("procedure_id").annotate(count=Count("pk")).order_by())
+        reviewed = set(Signoff.objects.values_list("computation_id", flat=True))
         fired = _fired([row.newest_pk for row in found if row.newest_pk] if len(keys) <= 500 else None)
     return [
         Row(
@@ -250,6 +251,7 @@ def procedures(limit: int | None = None, patient_of: int | None = None) -> list[
             row.newest_air_kerma_mgy,
             row.newest_kap_gycm2,
             tuple(fired.get(row.newest_pk, ())),
+            row.newest_pk in reviewed,
         )
         for row in found
     ]
@@ -273,6 +275,17 @@ def quarantined() -> list[dict[str, Any]]:
         {"key": row.key, "path": row.path, "reason": row.reason, "remedy": row.remedy, "since": row.since.isoformat()}
         for row in rows
     ]
+
+
+def failed(keys: Iterable[str]) -> set[str]:
+    """Those of these keys that stand in the quarantine list.
+
+    raises   RegistryError
+    """
+    wanted = set(keys)
+    with guarded():
+        rows = Quarantined.objects.filter(settled=False).values_list("key", flat=True)
+        return wanted.intersection(rows)
 
 
 def status() -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from skindose.case import Case, to_bytes
+from skindose.case import Case, from_bytes, to_bytes
 from skindose.model import FloatArray, Header, Phantom, Result
 from skindose.registry.home import Place, derived
-from skindose.registry.packing import pack_map, pack_skin, skin_digest
+from skindose.registry.packing import pack_map, pack_skin, skin_digest, unpack_skin
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,6 +19,7 @@ class Registry:
     who     who is written into the audit trail: the user of the system
     plain   whether plain identifiers are kept, in their own table
     hook    `store.Hook`: what else is written with every new result, unless the writer says otherwise
+    summed  `sums.Hook`: the same for every sum of procedures
     """
 
     place: Place
@@ -26,6 +27,7 @@ class Registry:
     who: str
     plain: bool = False
     hook: Callable[[Any, Any], None] | None = None
+    summed: Callable[[Any, Any], None] | None = None
 
     def key_of(self, purpose: str) -> bytes:
         """The key for one purpose."""
@@ -95,7 +97,10 @@ class Received(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A procedure in a list."""
+    """A procedure in a list.
+
+    reviewed   somebody signed that he reviewed the current result
+    """
 
     procedure: int
     case_number: str
@@ -108,6 +113,24 @@ class Row(NamedTuple):
     air_kerma_mgy: float | None
     kap_gycm2: float | None
     fired: tuple[str, ...]
+    reviewed: bool
+
+
+class Current(NamedTuple):
+    """The current result of a procedure, unopened.
+
+    inputs           digests of its reports, sorted
+    configuration    what it was made with
+    result, case     digests of the stored bytes
+    """
+
+    procedure: int
+    case_number: str
+    version: int
+    inputs: tuple[str, ...]
+    configuration: dict[str, Any]
+    result: str
+    case: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +146,30 @@ class Kept:
     body: Phantom | None
     dose_mgy: FloatArray | None
     uncertainty_mgy: FloatArray | None
+
+
+@dataclass(frozen=True, repr=False)
+class Stored:
+    """A result that goes into a sum, as bytes."""
+
+    case_number: str
+    facts: bytes
+    case: bytes
+    skin: bytes | None
+
+
+@dataclass(frozen=True)
+class AddedUp:
+    """A sum as it is stored.
+
+    document   cumulative.json
+    map        packed; None without dose
+    findings   of the rules that count earlier procedures, as in result.json
+    """
+
+    document: Mapping[str, Any]
+    map: bytes | None
+    findings: tuple[Mapping[str, Any], ...]
 
 
 class Fault(NamedTuple):
@@ -146,6 +193,23 @@ def computed(
         skin = None if is_made_again(result.settings.phantom) else pack_skin(result.phantom)
     inputs = tuple(sorted(source.sha256 for source in result.procedure.inputs))
     return Computed(inputs, facts, to_bytes(result.case), packed, skin, configuration, why)
+
+
+def open_case(data: bytes, skin: bytes | None) -> tuple[Case, Phantom | None]:
+    """A stored case on its body: of the stored skin, else made again; without a skin where that cannot be.
+
+    raises   InputError for a case of another version
+    """
+    if skin is not None:
+        case = from_bytes(data, unpack_skin(skin))
+        return case, case.body
+    bare = from_bytes(data, {})
+    if not is_made_again(bare.settings.phantom):
+        return bare, None
+    from skindose import phantom
+
+    body = phantom.make(bare.settings, bare.procedure.header.patient)
+    return replace(bare, body=body), body
 
 
 def is_made_again(phantom: str) -> bool:

@@ -28,6 +28,11 @@ def use(database: dict[str, Any]) -> None:
         del connections["default"]
 
 
+def connect() -> None:
+    """Open this thread's connection, which happens by itself at the first question."""
+    connections["default"].ensure_connection()
+
+
 def close() -> None:
     """Close this thread's connection."""
     connections.close_all()

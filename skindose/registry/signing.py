@@ -25,7 +25,7 @@ def sign(registry: Registry, rules: Rules, by: str, role: str) -> bool:
 
     raises   SettingsError for what is no name or role, RegistryError
     """
-    signed_by = f"{_plain(by, '--by')}, {_plain(role, '--role')}"
+    signed_by = f"{plain(by, '--by')}, {plain(role, '--role')}"
     with audit.writing(registry.key_of("audit"), registry.who, "rules signed") as entry:
         last = RuleSet.objects.filter(blob_id=rules.digest).order_by("-pk").first()
         if last is not None and last.signed_by == signed_by:
@@ -70,7 +70,11 @@ def copy(registry: Registry) -> None:
         release.seal(registry.place.folder, registry.key, known)
 
 
-def _plain(text: str, option: str) -> str:
+def plain(text: str, option: str) -> str:
+    """A name or role as it is recorded.
+
+    raises   SettingsError for what is none
+    """
     said = " ".join(text.split())
     if not any(sign.isalpha() for sign in said) or not said.isprintable() or len(said) > _LONGEST:
         raise SettingsError(f"{option}: a name of at most {_LONGEST} letters is needed", "options", "Give it in full.")

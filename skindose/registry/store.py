@@ -20,6 +20,7 @@ from skindose.registry.guard import guarded
 from skindose.registry.models import (
     Blob,
     Computation,
+    Correction,
     Finding,
     Identifier,
     Machine,
@@ -60,17 +61,45 @@ def receive(
     return Received(procedure.pk, procedure.case_number, new, notes, current)
 
 
-def put(registry: Registry, procedure: int, result: Computed, hook: Hook | None = None) -> int | None:
+def put(
+    registry: Registry,
+    procedure: int,
+    result: Computed,
+    hook: Hook | None = None,
+    first: Callable[[Entry, Procedure], None] | None = None,
+) -> int | None:
     """Add a result to a procedure's history; returns its version.
 
-    None: the reports of the procedure are no longer those that it was made of; join and compute again.
-    The same result again adds nothing and returns the version that is there.
+    None: reports or corrections of the procedure are no longer those that it was made of; compute it again. Then
+    nothing at all is written. The same result again adds nothing and returns the version that is there.
+    first    what else is written with it: the correction that it was made for
     raises   RegistryError
     """
+    try:
+        return _put_whole(registry, procedure, result, hook, first)
+    except _OvertakenError:
+        return None
+
+
+class _OvertakenError(Exception):
+    """Something else was written since the result was begun."""
+
+
+def _put_whole(
+    registry: Registry,
+    procedure: int,
+    result: Computed,
+    hook: Hook | None,
+    first: Callable[[Entry, Procedure], None] | None,
+) -> int:
     with audit.writing(registry.key_of("audit"), registry.who, f"result stored: {result.why}"[:_NAME]) as entry:
         row = Procedure.objects.get(pk=procedure)
-        if set(result.inputs) != set(_counting(row)):
-            return None
+        if first is not None:
+            first(entry, row)
+        if set(result.inputs) != set(_counting(row)) or _corrections(row) != result.configuration.get(
+            "corrections", []
+        ):
+            raise _OvertakenError
         version = _put(entry, row, result, hook or registry.hook)
         entry.details |= {"procedure": row.case_number, "version": version}
     return version
@@ -261,6 +290,12 @@ def _follow_references(entry: Entry, procedure: Procedure) -> list[str]:
 def _counting(procedure: Procedure) -> list[str]:
     """Digests of the reports that count."""
     return sorted(Report.objects.filter(procedure=procedure, retracted=False).values_list("blob_id", flat=True))
+
+
+def _corrections(procedure: Procedure) -> list[str]:
+    """Keys of the corrections that hold."""
+    rows = Correction.objects.filter(procedure=procedure, undone_at=None).order_by("pk")
+    return list(rows.values_list("key", flat=True))
 
 
 def _put(entry: Entry, procedure: Procedure, result: Computed, hook: Hook | None) -> int:

@@ -1,6 +1,8 @@
 """Result -> bytes: one function per format; nothing here touches a disk."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from skindose.case import to_bytes
 from skindose.model import Result
@@ -26,14 +28,15 @@ __all__ = [
 RESULT, MAP, EVENTS, PAGE, CASE = "result.json", "dosemap.vtp", "events.csv", "report.html", "case.npz"
 
 
-def render(result: Result) -> dict[str, bytes]:
+def render(result: Result, review: Mapping[str, Any] | None = None) -> dict[str, bytes]:
     """The result folder: file name -> content. There is no dosemap.vtp where there is no map.
 
+    review   who reviewed it, of a result that a registry has: result.json's `review`
     result.json has the digests of the files that belong to it.
     """
     files = {EVENTS: events_csv(result), CASE: to_bytes(result.case)}
     if result.dosemap is not None:
         files[MAP] = vtp(result)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    facts = summary(result)
+    facts = summary(result) | ({"review": dict(review)} if review else {})
     return {RESULT: summary_json({**facts, "files": digests}), **files, PAGE: html(result, facts)}

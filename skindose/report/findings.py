@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_quantity, percent, words
-from skindose.triggers.followup import Contact, plan
 from skindose.triggers.rules import QUANTITIES
-from skindose.units import gy_to_mgy, mgy_to_gy
+from skindose.units import gy_to_mgy
 
 Facts = dict[str, Any]
 Rows = list[tuple[str, str]]
@@ -105,18 +103,3 @@ def _state(finding: Facts) -> str:
     steps = finding["steps"]
     state = "▲ may be exceeded" if on_probability(finding) else "▲ exceeded"
     return f"{state}, +{steps} step{'s' if steps > 1 else ''}" if steps else state
-
-
-# --- What follows
-
-
-def follow_up_fired(facts: Mapping[str, Any]) -> bool:
-    """Whether a trigger fired that starts a follow-up; as `triggers.followup.starts_followup`, of result.json."""
-    return any(one["fired"] is True and one["kind"] == "trigger" for one in facts["triggers"])
-
-
-def contacts_due(facts: Mapping[str, Any]) -> tuple[Contact, ...]:
-    """The contacts with the patient that a result asks for, wherever it is told."""
-    peak = facts["peak"]
-    dose_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
-    return plan(dose_gy, follow_up_fired(facts), lower_bound=bool(peak and peak["lower_bound_reason"]))

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from skindose.changes import EXCLUDED
 from skindose.quantities import larger
 from skindose.report.budget import where
-from skindose.report.findings import contacts_due, follow_up_fired, trigger_row
+from skindose.report.findings import trigger_row
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity
 from skindose.report.wording import banners, peak_words, reaction
+from skindose.triggers import followup
 from skindose.triggers.followup import Due, due
 
 Facts = dict[str, Any]
@@ -199,7 +200,7 @@ def procedure_day(facts: Mapping[str, Any]) -> date | None:
 def planned(facts: Mapping[str, Any]) -> tuple[Due, ...]:
     """The follow-up contacts of a result, dated; none without a fired trigger or where the day is not known."""
     day = procedure_day(facts)
-    return due(contacts_due(facts), day) if day else ()
+    return due(followup.of_facts(facts), day) if day else ()
 
 
 # --- Words
@@ -371,7 +372,7 @@ def _quality(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _followup(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
-    if procedure_day(facts) is None and follow_up_fired(facts):
+    if procedure_day(facts) is None and followup.starts(facts):
         yield "", "The report does not state its day: plan the contacts from the day of the procedure."
     for contact in alert.contacts:
         first, last = long_day(contact.first), long_day(contact.last)

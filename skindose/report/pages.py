@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from skindose.report.findings import contacts_due
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, percent, words
 from skindose.report.wording import Facts, say
+from skindose.triggers import followup
 from skindose.triggers.bands import BANDS, band
 from skindose.units import mgy_to_gy
 
@@ -26,7 +26,7 @@ def page_one(facts: Facts) -> dict[str, Any]:
     return {
         "description": facts["procedure"]["description"] or "",
         "subtitle": said["subtitle"],
-        "banners": [*said["banners"], *_unsigned(facts["trigger_set"])],
+        "banners": [*said["banners"], *_unsigned(facts)],
         "peak": said["peak"],
         "meaning": _meaning(facts),
         "headline": [*(row for row in said["headline"] if row[0] not in _DETAILS), *_machine_said(said["totals"])],
@@ -71,7 +71,7 @@ def _files(inputs: list[Facts]) -> list[tuple[str, str]]:
 
 def contacts(facts: Facts) -> list[tuple[str, str, str]]:
     """The contacts with the patient that are due: name, when (dates where the procedure's is known), what."""
-    return [(one.name, _when(facts, one.from_day, one.to_day), one.what) for one in contacts_due(facts)]
+    return [(one.name, _when(facts, one.from_day, one.to_day), one.what) for one in followup.of_facts(facts)]
 
 
 def _when(facts: Facts, first: int, last: int) -> str:
@@ -96,10 +96,11 @@ def _machine_said(totals: list[Facts]) -> list[tuple[str, str]]:
     return list(zip(names, shown, strict=True))
 
 
-def _unsigned(trigger_set: Facts) -> list[tuple[str, str, str]]:
-    if trigger_set["signed_by"]:
+def _unsigned(facts: Facts) -> list[tuple[str, str, str]]:
+    if facts["trigger_set"]["signed_by"]:
         return []
-    text = f"No physicist of this site has signed the levels of “{trigger_set['preset']}”; nor is this estimate signed."
+    text = f"No physicist of this site has signed the levels of “{facts['trigger_set']['preset']}”"
+    text += "." if facts.get("review") else "; nor is this estimate signed."
     return [("", "Unsigned.", text)]
 
 

@@ -52,7 +52,7 @@ def summary(result: Result) -> dict[str, Any]:
         "assumptions": _unique(result.assumptions),
         "warnings": _unique((*result.warnings, *result.findings.warnings)),
         "trigger_set": _trigger_set(result.findings),
-        "triggers": [_trigger(finding) for finding in result.findings.findings],
+        "triggers": [trigger(finding) for finding in result.findings.findings],
         "disclaimer": DISCLAIMER,
     }
     cleaned: dict[str, Any] = clean(tree)
@@ -294,6 +294,6 @@ def _trigger_set(found: Findings) -> dict[str, Any]:
     return {"preset": found.preset, **{key: value or None for key, value in named.items()}}
 
 
-def _trigger(finding: Finding) -> dict[str, Any]:
+def trigger(finding: Finding) -> dict[str, Any]:
     """A finding; texts that say nothing are null."""
     return {key: None if value == "" else value for key, value in asdict(finding).items()}

@@ -36,7 +36,7 @@ def say(facts: Facts) -> dict[str, Any]:
     return {
         "title": " ".join(filter(None, ("Skin dose", facts["procedure"]["date"], facts["input"]["file"]))),
         "subtitle": _subtitle(facts),
-        "banners": banners(facts),
+        "banners": [*banners(facts), *_review(facts)],
         "peak": peak_words(peak),
         "headline": _headline(facts),
         "fired": fired(facts["triggers"]),
@@ -89,6 +89,24 @@ def banners(facts: Facts) -> list[tuple[str, str, str]]:
         )
         found.append(("", "Not commissioned.", text))
     return found
+
+
+def _review(facts: Facts) -> list[tuple[str, str, str]]:
+    """Who reviewed a result that a registry has, or that nobody did; nothing of other results."""
+    review = facts.get("review")
+    if not review:
+        return []
+    this = f"version {review['version']} of this case"
+    if review["signed"]:
+        return [("", "Reviewed.", f"The map ({this}) was reviewed {_by(review['signed'])}.")]
+    former, text = review["former"], f"Nobody has reviewed the map ({this}): it is an unsigned estimate."
+    if former:
+        text += f" Version {former['version']}, which is not this one, was reviewed {_by([former])}."
+    return [("", "Not reviewed.", text)]
+
+
+def _by(signed: list[Facts]) -> str:
+    return "; ".join(f"by {one['by']}, {one['role']} on {one['on']}" for one in signed)
 
 
 # --- Headline

@@ -6,12 +6,13 @@ it. A contact that was missed is an open task, never "no finding".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skindose.model import Finding
+from skindose.units import mgy_to_gy
 
 SITE_QUESTION = "Does the place of a finding match the dose map?"
 
@@ -74,6 +75,21 @@ def plan(psd_gy: float | None, fired: bool, finding: bool = False, lower_bound: 
         return ()
     dose_gy = _UNKNOWN_PSD_GY if psd_gy is None else max(psd_gy, _UNKNOWN_PSD_GY) if lower_bound else psd_gy
     return tuple(one for one in CONTACTS if dose_gy >= one.from_psd_gy or (finding and one.after_finding))
+
+
+def of_facts(facts: Mapping[str, Any]) -> tuple[Contact, ...]:
+    """The contacts that a result asks for, wherever it is told or planned.
+
+    facts   result.json
+    """
+    peak = facts["peak"]
+    dose_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
+    return plan(dose_gy, starts(facts), lower_bound=bool(peak and peak["lower_bound_reason"]))
+
+
+def starts(facts: Mapping[str, Any]) -> bool:
+    """As `starts_followup`, of result.json."""
+    return any(one["fired"] is True and one["kind"] == "trigger" for one in facts["triggers"])
 
 
 class Due(NamedTuple):

@@ -22,6 +22,7 @@ def people(port=None, **changes):
         ],
         "picture": False,
         "time_zone": "UTC",
+        "mail_procedures_within_days": 0,
     } | changes
     if port is not None:
         given["mail"] = {
@@ -30,14 +31,16 @@ def people(port=None, **changes):
     return recipients.parse(given)
 
 
-def stored(data, fired=(("ncrp-168.substantial", "psd", 0),), peak_mgy=4100.0, mapless=False, **options) -> Computed:
+def stored(
+    data, fired=(("ncrp-168.substantial", "psd", 0),), peak_mgy=4100.0, mapless=False, lacks=None, **options
+) -> Computed:
     """A result in which just these levels are passed: (rule, quantity, increments)."""
     result = registered.stored(data, **options)
     facts = json.loads(json.dumps(dict(result.facts)))
     for finding in facts["triggers"]:
         steps = [steps for rule, quantity, steps in fired if (rule, quantity) == (finding["rule"], finding["quantity"])]
         finding["fired"], finding["steps"] = bool(steps), steps[0] if steps else 0
-    facts["peak"] = None if mapless else facts["peak"] | {"skin_dose_mgy": peak_mgy}
+    facts["peak"] = None if mapless else facts["peak"] | {"skin_dose_mgy": peak_mgy, "lower_bound_reason": lacks}
     return dataclasses.replace(result, facts=facts, map=None if mapless else result.map)
 
 

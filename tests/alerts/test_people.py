@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from skindose import cli, recipients
 from skindose.errors import RegistryError, SettingsError
 from skindose.registry import open_registry
+from skindose.triggers import followup
 from tests import mailserver
 from tests.alerts import made
 from tests.mailserver import Received
@@ -61,7 +62,7 @@ def configured(home, port, **mail):
     home.mkdir(exist_ok=True)
     more = "".join(f"{key} = {json.dumps(value)}\n" for key, value in mail.items())
     (home / "alerts.toml").write_text(
-        f'administrators = ["admin@example.org"]\npicture = false\n'
+        f'administrators = ["admin@example.org"]\npicture = false\nmail_procedures_within_days = 0\n'
         f'[[recipient]]\nrole = "operator"\nto = ["{made.A}"]\n'
         f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nsender = "alerts@example.org"\n{more}',
         encoding="utf-8",
@@ -120,6 +121,17 @@ def test_contacts_are_planned_once_and_grow_with_the_dose(home):
         assert (ten_days["from"], ten_days["to"]) == ("2026-01-11", "2026-01-15")
 
 
+def test_a_peak_that_is_only_a_lower_bound_plans_what_report_and_mail_say(sqlite_home):
+    with open_registry() as registry:
+        from skindose.registry import followups
+
+        lacks = made.stored(registered.report(), lacks="half of the dose is not in the map")
+        case = made.receive(registry, lacks="half of the dose is not in the map")
+        names = [row["contact"] for row in followups.listed(case)]
+    assert names == [one.name for one in followup.of_facts(lacks.facts)]
+    assert "3 months" in names, "4.1 Gy alone would plan none"
+
+
 def test_a_contact_is_done_and_what_it_found_asks_for_more(sqlite_home):
     with open_registry() as registry:
         made.receive(registry)
@@ -155,6 +167,8 @@ def test_first_notifications_start_no_follow_up(sqlite_home):
         ({"recipient": [{"role": "operator", "to": []}]}, "recipient.1.to"),
         ({"administrators": ["x"]}, "administrators"),
         ({"time_zone": "Middle/Earth"}, "there is no such time zone"),
+        ({"mail_procedures_within_days": -1}, "mail_procedures_within_days"),
+        ({"mail_procedures_within_days": True}, "mail_procedures_within_days"),
         ({"acknowledge_within_hours": [0, 4, 1]}, "acknowledge_within_hours"),
         ({"acknowledge_within_hours": [0, 4, -1, 1]}, "acknowledge_within_hours"),
         ({"mail": {"host": "127.0.0.1", "sender": "a@b.de", "password": "secret"}}, "password"),

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skindose import cli
+from skindose.errors import RegistryError
 from skindose.registry import open_registry
 from tests.alerts import made
 from tests.registry import made as registered
@@ -89,6 +90,47 @@ def test_unsigned_rules_are_never_mailed_not_even_after_signing(home):
         assert mails(alerts.listed()) == [(made.A, "operator", "alert", "queued")], "a new level under signed rules"
 
 
+def test_a_backlog_is_listed_and_not_mailed(home, monkeypatch):
+    """The report is of 1 January; today it is 20 days later, and 40."""
+    from datetime import UTC, datetime
+
+    crew = made.people(mail_procedures_within_days=30)
+    with open_registry() as registry:
+        from skindose.registry import alerts, escalation, followups
+
+        at(monkeypatch, datetime(2026, 1, 31, 12, tzinfo=UTC))
+        made.receive(registry, registered.report("a"), crew=crew)
+        at(monkeypatch, datetime(2026, 2, 1, 12, tzinfo=UTC))
+        old = made.receive(registry, registered.report("b"), crew=crew)
+        new, late = alerts.listed()
+        assert (new["state"], len(new["mails"])) == ("waiting", 2), "30 days"
+        assert (late["state"], late["mails"]) == ("old", [])
+        assert late["not_mailed"] == "not mailed: procedure older than 30 days"
+        at(monkeypatch, datetime(2026, 4, 1, 12, tzinfo=UTC))
+        escalation.escalate(registry, crew)
+        assert alerts.listed(old)[0]["mails"] == [], "nor escalated"
+        with pytest.raises(RegistryError, match="older than 30 days"):
+            alerts.resend(registry, old, crew)
+        assert [row["contact"] for row in followups.listed(old)] == ["30 days"], "what is still ahead on 1 February"
+
+
+def at(monkeypatch, moment):
+    """Let it be this moment."""
+    from skindose.registry import alerts, escalation, followups
+
+    for module in (alerts, escalation, followups):
+        monkeypatch.setattr(module, "now", lambda: moment)
+
+
+def test_a_report_without_its_day_counts_as_new():
+    from datetime import UTC, datetime
+
+    crew, moment = made.people(mail_procedures_within_days=30), datetime(2026, 3, 1, tzinfo=UTC)
+    assert crew.not_mailed("", moment) == ""
+    assert crew.not_mailed("2026-01-01", moment) == "not mailed: procedure older than 30 days"
+    assert made.people(mail_procedures_within_days=0).not_mailed("1990-01-01", moment) == ""
+
+
 def test_who_signed_is_what_the_registry_says(home):
     with open_registry() as registry:
         from skindose.registry import alerts, signing, store
@@ -129,6 +171,9 @@ def test_what_fails_in_the_hook_takes_the_result_with_it(home):
 
             def until(self, severity, moment):
                 return moment
+
+            def not_mailed(self, study_date, moment):
+                return ""
 
         with pytest.raises(RuntimeError, match="in the middle"):
             made.receive(registry, crew=Broken())

@@ -35,6 +35,13 @@ def _nobody():
 @pytest.fixture(scope="session")
 def postgres():
     """URL of a server on a socket of its own, without network, without durability; skipped where it is missing."""
+    with own_postgres() as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def own_postgres():
+    """(URL, down) of a server; within `with down():` it is stopped."""
     initdb, server, nobody = _program("initdb"), _program("postgres"), _nobody()
     if not initdb or not server or nobody is None:
         assert not CI, "no PostgreSQL: in CI the registry is tried on a real one (make system-packages)"
@@ -45,12 +52,30 @@ def postgres():
         make = [initdb, "-D", f"{folder}/data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(make, check=True, **run)
         serve = [server, "-D", f"{folder}/data", "-F", "-h", "", "-k", folder, "-c", "full_page_writes=off"]
-        with subprocess.Popen(serve, **run) as running:
-            try:
-                _wait(f"{folder}/.s.PGSQL.5432", running)
-                yield f"postgres://tester@/{{}}?host={folder}"
-            finally:
-                running.send_signal(signal.SIGQUIT)  # at once, without saving anything
+        running = [_serve(serve, folder, run)]
+
+        @contextlib.contextmanager
+        def down():
+            _stop(running.pop(), signal.SIGINT)
+            yield
+            running.append(_serve(serve, folder, run))
+
+        try:
+            yield f"postgres://tester@/{{}}?host={folder}", down
+        finally:
+            for one in running:
+                _stop(one, signal.SIGQUIT)  # at once, without saving anything
+
+
+def _serve(command, folder, how):
+    running = subprocess.Popen(command, **how)
+    _wait(f"{folder}/.s.PGSQL.5432", running)
+    return running
+
+
+def _stop(running, how):
+    running.send_signal(how)
+    running.wait(30)
 
 
 def _wait(socket, running):

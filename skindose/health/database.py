@@ -1,0 +1,170 @@
+"""What the database says: whether it is sound, what waits in it, what failed, and which room fell silent."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skindose import site
+from skindose.errors import RegistryError
+from skindose.health import rhythm
+from skindose.health.notes import Note, fault, lasting, ok, times, warning
+from skindose.registry import home, look_at, open_registry
+from skindose.units import bytes_to_mb
+
+if TYPE_CHECKING:
+    from skindose.registry.health import Heard
+
+_DAY_S = 86400
+_LEAST_MB, _EASY_MB = 200, 1000  # free: below it is a matter of days, below that of attention
+_AHEAD_DAYS = 30
+_AHEAD_OF_US_S = 300
+_RETIRED = timedelta(days=365)  # by then it was told for months
+_SILENT = "The feed is dead, or the lab is closed: find out which (silent_after_days in site.toml sets another limit)."
+
+
+def examine(config: Path | None, deep: bool) -> Iterator[Note]:
+    """All that the database is asked; only that there is none, where there is none."""
+    place = home.place()
+    if place.file is not None and not place.file.exists():
+        yield warning("database", "there is no registry yet", "`skindose registry init` makes it.")
+        return
+    with look_at(place):
+        from skindose.registry import health
+
+        if not health.is_current():
+            what = "its tables are an older version's: the next command brings them up to date"
+            yield warning("database", what, "Copy the database first, then `skindose registry status`.")
+            return
+        yield from _sound(place, deep)
+        yield from _space(place)
+        yield from _clock()
+        yield from _outbox()
+        yield from _undone()
+        for machine in health.machines():
+            yield from _machine(machine, site.load(place.folder).silent_after_days)
+
+
+def _sound(place: home.Place, deep: bool) -> Iterator[Note]:
+    from skindose.registry import health
+
+    try:
+        key = home.read_key(place.folder)
+    except RegistryError:  # which the key's own check tells
+        return
+    if not health.fits(key):
+        yield fault("site key", "not the one that the registry was made with", "Put the right key back.")
+        return
+    if not health.can_be_written():
+        yield fault("database", f"{place.named} can only be read", "Ask who runs it.")
+    if found := health.damage():
+        yield fault("database", f"{place.named} is damaged: {found}", "Restore it, then `skindose registry verify`.")
+    elif where := health.broken_tail(home.derived(key, "audit")):
+        yield fault("audit trail", f"{where} does not fit", "`skindose registry verify` names all; restore a copy.")
+    else:
+        yield ok("database", f"{place.named}: sound, can be written; the end of the audit trail holds")
+    if deep:
+        yield from _whole()
+
+
+def _whole() -> Iterator[Note]:
+    """The whole trail, every row, every stored object."""
+    with open_registry() as registry:
+        from skindose.registry import check
+
+        faults = check.verify(registry)
+    if faults:
+        what = f"{times(len(faults), 'row or object', 'rows or objects')} altered, the first: {faults[0].where}"
+        yield fault("audit trail", what, "`skindose registry verify` names them all; restore a copy.")
+    else:
+        yield ok("audit trail", "every row and object is what was written")
+
+
+def _space(place: home.Place) -> Iterator[Note]:
+    from skindose.registry import health
+
+    folder = place.folder if place.file is None else place.file.parent
+    free_mb = bytes_to_mb(shutil.disk_usage(folder).free)
+    fresh, each = health.bytes_each()
+    wanted_mb = bytes_to_mb(fresh * each) * _AHEAD_DAYS / 30
+    what = f"{free_mb:,.0f} MB free; the last 30 days took about {wanted_mb:,.0f} MB"
+    if place.file is None:
+        yield ok("disk", f"{what} (of the folder's disk; the database server's is not seen from here)")
+    elif free_mb < max(_LEAST_MB, wanted_mb):
+        yield fault("disk", what, "Make room: nothing is lost when it is full, but nothing is stored either.")
+    elif free_mb < max(_EASY_MB, 6 * wanted_mb):
+        yield warning("disk", what, "Make room within the next weeks.")
+    else:
+        yield ok("disk", what)
+
+
+def _clock() -> Iterator[Note]:
+    from skindose.registry import health
+
+    last = health.last_write()
+    if last is not None and last.timestamp() > time.time() + _AHEAD_OF_US_S:
+        what = f"the audit trail ends {lasting(last.timestamp() - time.time())} from now"
+        yield fault("clock", what, "Set this machine's clock right, or find who had a wrong one.")
+
+
+def _outbox() -> Iterator[Note]:
+    from skindose.registry import health
+
+    found = health.mails()
+    if found.tried:
+        since = f" since {lasting(time.time() - found.since.timestamp())}" if found.since else ""
+        what = f"{times(found.tried, 'mail')} could not be sent{since}: {found.error}"
+        yield fault("outbox", what, "Mend the mail server; they are tried again by themselves.")
+    if found.failed:
+        what = f"{times(found.failed, 'mail')} failed for good"
+        yield fault("outbox", what, "`skindose alerts list` says why; then `skindose alerts resend CASE`.")
+    if not found.tried and not found.failed:
+        yield ok("outbox", f"{times(found.waiting, 'mail')} waiting")
+    late, missed = health.overdue()
+    if late:
+        what = f"{times(late, 'alert')} past the time in which somebody had to acknowledge"
+        yield fault("alerts", what, "`skindose alerts list --open`; whoever takes one on: `skindose alerts ack CASE`.")
+    if missed:
+        what = f"{times(missed, 'contact')} with patients past the last day"
+        yield fault("follow-up", what, "`skindose followup list`: make them, then `skindose followup done`.")
+
+
+def _undone() -> Iterator[Note]:
+    from skindose.registry import health
+
+    quarantined, without, mapless = health.undone()
+    if quarantined:
+        what = f"{times(quarantined, 'file')} could not be used"
+        yield warning("quarantine", what, "`skindose registry list --quarantine` says why.")
+    if without:
+        what = f"{times(without, 'procedure')} without a result"
+        yield fault("results", what, "`skindose batch --recompute` on the feed says why.")
+    if mapless:
+        yield warning("results", f"{times(mapless, 'procedure')} without a map", "`skindose registry list` has them.")
+    if not (quarantined or without or mapless):
+        yield ok("results", "every procedure has its result and map")
+
+
+def _machine(machine: Heard, after_days: float | None) -> Iterator[Note]:
+    """How it is known, and whether it fell silent."""
+    silent = datetime.now(UTC).date() - machine.last
+    usual = rhythm.usual_days(machine.days)
+    longest = timedelta(days=after_days) if after_days is not None else rhythm.allowed(machine.days)
+    beside = f"; it had procedures every {usual:.1f} days before" if usual else ""
+    if silent > max(_RETIRED, longest):
+        yield ok("machine", f"{machine.name}: not heard of for {silent.days} days: out of service")
+    elif silent > longest:
+        what = f"{machine.name}: silent for {silent.days} days{beside}"
+        yield fault(
+            "machine", what, "The feed is dead, or the lab is closed: look which. (silent_after_days in site.toml)"
+        )
+    elif machine.status == "assumed":
+        what = f"{machine.name}: its profile ({machine.profile}) is assumed, not commissioned"
+        yield warning("machine", what, "docs/commissioning.md: until then its maps rest on assumptions.")
+    else:
+        state = ", ".join(filter(None, (machine.profile, machine.status, machine.calibration)))
+        yield ok("machine", f"{machine.name}: last procedure {silent.days} days ago ({state})")

@@ -1,0 +1,162 @@
+"""Sums of a patient's procedures in the registry: made whenever their results changed, out of the stored cases.
+
+All sums of one patient that are due are one task of the pool: each of his procedures is opened once, and cast once on
+each body. A worker gets bytes and gives back what is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from skindose import cumulative, dryrun
+from skindose.cumulative import Cumulative, Part
+from skindose.errors import InputError, SkindoseError
+from skindose.pool import Pool
+from skindose.registry import Registry
+from skindose.registry.packing import pack_map, skin_digest
+from skindose.registry.records import AddedUp, Stored, open_case
+from skindose.report import cumulative as report
+from skindose.report.summary import trigger
+from skindose.site import Site
+from skindose.triggers import RuleSet
+
+if TYPE_CHECKING:
+    from skindose.registry.sums import Due
+
+_PATIENTS = 8  # whose results are held at once
+
+
+class Followed(NamedTuple):
+    """What became of a sum that was due.
+
+    reason   why it was not made; "" where it was
+    """
+
+    case_number: str
+    seconds: float
+    reason: str = ""
+
+
+class _Wanted(NamedTuple):
+    """A sum, as a worker is told."""
+
+    leading: int
+    window_days: int | None
+    computations: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def follow(registry: Registry, rules: RuleSet, site: Site, pool: Pool) -> Iterator[Followed]:
+    """Make every sum that is due, with its findings and alerts; done again, or after a kill, only what is missing.
+
+    raises   RegistryError
+    """
+    from skindose.registry import claims, sums
+
+    due = sums.due(windows(rules, site), site.cumulative_lifetime)
+    for first in range(0, len(due), _PATIENTS):
+        patients = {f"sums of {own[0].procedure}": own for own in due[first : first + _PATIENTS]}
+        mine = claims.claim(registry, patients)
+        try:
+            yield from _make(registry, {name: own for name, own in patients.items() if name in mine}, rules, pool)
+        finally:
+            claims.release(registry, mine)
+
+
+def windows(rules: RuleSet, site: Site) -> set[int]:
+    """The windows that sums are made of, in days: the site's, and those that rules name."""
+    return {site.cumulative_window_days, *(rule.window_days for rule in rules.rules if rule.window_days)}
+
+
+def _make(registry: Registry, patients: Mapping[str, Sequence[Due]], rules: RuleSet, pool: Pool) -> Iterator[Followed]:
+    from skindose.registry import sums
+
+    tasks = {
+        name: ([_wanted(one) for one in own], sums.stored({pk for one in own for pk in one.computations}), rules)
+        for name, own in patients.items()
+    }
+    for name, made in pool.run(_work, tasks):
+        if isinstance(made, SkindoseError):
+            yield Followed(patients[name][0].case_number, 0.0, made.what)
+            continue
+        for one, (added, seconds) in zip(patients[name], made, strict=True):
+            if isinstance(added, SkindoseError):
+                yield Followed(one.case_number, seconds, added.what)
+            elif sums.put(registry, one, added) is not None:
+                yield Followed(one.case_number, seconds)
+
+
+def _wanted(one: Due) -> _Wanted:
+    mixed = ", ".join(one.left_out)
+    notes = (f"left out, since reports of one study name different patients: {mixed}; look at it",) if mixed else ()
+    return _Wanted(one.computation, one.window_days, one.computations, notes)
+
+
+# --- In the worker
+
+
+def _work(
+    wanted: Sequence[_Wanted], stored: Mapping[int, Stored], rules: RuleSet
+) -> list[tuple[AddedUp | SkindoseError, float]]:
+    """The sums of one patient."""
+    parts = {key: open_part(one) for key, one in stored.items()}
+    made: dict[Any, Any] = {}
+    former: dict[tuple[int, ...], Cumulative] = {}
+    found: list[tuple[AddedUp | SkindoseError, float]] = []
+    for one in wanted:
+        start = time.perf_counter()
+        try:
+            same = former.get(one.computations)
+            summed = cumulative.within(same, one.window_days) if same else None
+            if summed is None:
+                own = [parts[key] for key in one.computations]
+                summed = cumulative.add(own, one.window_days, same_patient=True, made=made)
+            former[one.computations] = summed
+            added: AddedUp | SkindoseError = _added(one, summed, json.loads(stored[one.leading].facts), rules)
+        except SkindoseError as error:
+            added = error
+        except Exception as error:  # one patient's trouble is not the others'
+            if os.environ.get("SKINDOSE_DEBUG") == "1":
+                raise
+            added = SkindoseError(f"procedures cannot be added: an error inside the program ({type(error).__name__})")
+        found.append((added, time.perf_counter() - start))
+    return found
+
+
+def open_part(stored: Stored) -> Part:
+    """A stored result as the sum takes it; without its case where this version cannot read that."""
+    facts = json.loads(stored.facts)
+    try:
+        case, body = open_case(stored.case, stored.skin)
+    except InputError:
+        return cumulative.part_of_facts(stored.case_number, facts)
+    if body is None:
+        return cumulative.part_of_facts(stored.case_number, facts)
+    return cumulative.part_of_case(stored.case_number, case)
+
+
+def _added(wanted: _Wanted, found: Cumulative, facts: Mapping[str, Any], rules: RuleSet) -> AddedUp:
+    """facts   result.json of the procedure that the window ends with"""
+    document = report.to_dict(found)
+    document["notes"] = [*wanted.notes, *document["notes"]]
+    packed = pack_map(found.dose_mgy, np.zeros_like(found.dose_mgy), skin_digest(found.body)) if found.peak else None
+    return AddedUp(document, packed, _findings(wanted.window_days, found, facts, rules))
+
+
+def _findings(
+    window_days: int | None, found: Cumulative, facts: Mapping[str, Any], rules: RuleSet
+) -> tuple[dict[str, Any], ...]:
+    """What the rules say that count earlier procedures within just so many days."""
+    counting = tuple(rule for rule in rules.rules if window_days and rule.window_days == window_days)
+    if not counting:
+        return ()
+    context = replace(dryrun.context(facts), counted_days=window_days or 0)
+    said = cumulative.judged(found, rules.model_copy(update={"rules": counting}), context)
+    return tuple(trigger(one) for one in said.findings)
