@@ -63,7 +63,7 @@ def batch(
         files = list(intake.files_of(path for path in paths if path not in missing))
         told.total = len(files)
         due = _outdated(how, asked=recompute)
-        owed = Owed(how)
+        owed = Owed(how, asked=recompute)
         unsettled = told.all(intake.take(registry, files, how, pool, owed))
         if unsettled:
             time.sleep(intake.SETTLED_S)
@@ -271,7 +271,7 @@ class _Told:
     def _clock(self, outcome: Taken) -> None:
         """The rate is that of the files that were worked on: those that are known pass a hundred times as fast."""
         now = time.monotonic()
-        if outcome.what not in ("known", "elsewhere", "unsettled", "joined"):
+        if outcome.what in ("stored", "quarantined") or (outcome.what == "failed" and outcome.sha256):
             self._worked += 1
             self._worked_s += now - self._mark
         self._mark = now
