@@ -46,9 +46,9 @@ def status(as_json: AsJson = False) -> None:
     from skindose.registry import open_registry
 
     with open_registry() as registry:
-        from skindose.registry import reading
+        from skindose.registry import outgoing, reading
 
-        document = {"database": registry.place.named, **reading.status()}
+        document, waiting = {"database": registry.place.named, **reading.status()}, outgoing.waiting()
     if as_json:
         print_json(document)
         return
@@ -56,6 +56,8 @@ def status(as_json: AsJson = False) -> None:
         typer.echo(f"{name:12} {document[name]:8}")
     for machine in document["machines"]:
         typer.echo(f"{machine['station'] or machine['model']}: last report {machine['last_report'] or 'never'}")
+    if waiting:
+        typer.echo(waiting)
     if document["audit"]:
         typer.echo(f"Audit trail: {document['audit']['rows']}:{document['audit']['digest']}")
 

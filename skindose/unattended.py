@@ -190,10 +190,11 @@ class _Mails:
         from skindose import outbox
 
         done = outbox.send(registry, self._people)
-        for what in done.trouble:
+        told = [*done.trouble, *filter(None, [done.waiting])]
+        for what in told:
             if what not in self._told:
                 typer.echo(what, err=True)
-        self._told = set(done.trouble)
+        self._told = set(told)
         return done
 
 

@@ -89,6 +89,7 @@ class Alert:
     of_sum           the alert is of the sum with earlier procedures, not of this one alone
     escalated_from   the role that did not acknowledge in time; "" where this is the first mail
     contacts         the follow-up
+    also             rule, quantity and severity of the other alerts that the same mail tells; none is more severe
     """
 
     case: str
@@ -104,6 +105,7 @@ class Alert:
     of_sum: bool = False
     escalated_from: str = ""
     contacts: tuple[Due, ...] = field(default=())
+    also: tuple[tuple[str, str, int], ...] = ()
 
 
 class Section(NamedTuple):
@@ -331,13 +333,19 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
-    own = [one for one in facts["triggers"] if (one["rule"], one["quantity"]) == (alert.rule, alert.quantity)]
     if alert.of_sum:
         yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
+    own = _of(facts, alert.rule, alert.quantity)
     for finding in own:
         yield from _own(trigger_row(finding))
     if alert.rule and not own:  # the rules have changed since
         yield "Rule", plain(alert.rule)
+    for rule, quantity, severity in alert.also:
+        found = _of(facts, rule, quantity)
+        own += found
+        said = "; ".join(_finding(trigger_row(one)) for one in found)
+        what = f"{plain(rule)}: {said}" if said else plain(rule) or "there is no map"
+        yield "Alert in this mail too", f"level {severity}, {what}"
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
         if finding["fired"] and finding not in own:
@@ -346,6 +354,10 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield from (("Also exceeded", f"{rule}: {'; '.join(found)}") for rule, found in others.items())
     signed = "signed by this site's physicist" if facts["rules_signed"] else "not yet signed by this site's physicist"
     yield "Rule set", f"{facts['trigger_set']['preset']}, levels {signed}"
+
+
+def _of(facts: Facts, rule: str, quantity: str) -> list[Facts]:
+    return [one for one in facts["triggers"] if (one["rule"], one["quantity"]) == (rule, quantity)]
 
 
 def _own(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
