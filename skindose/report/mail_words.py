@@ -333,9 +333,9 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
-    own = _of(facts, alert.rule, alert.quantity)
     if alert.of_sum:
         yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
+    own = _of(facts, alert.rule, alert.quantity)
     for finding in own:
         yield from _own(trigger_row(finding))
     if alert.rule and not own:  # the rules have changed since
