@@ -60,7 +60,7 @@ class _Work:
     seconds: float = 0.0
 
 
-__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "take", "task"]
+__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "summed", "take", "task"]
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -91,7 +91,7 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool) -> It
     for procedure, case_number in _without_result().items():
         if case_number not in failed:
             yield _join(registry, procedure, how, pool, "reports of one study joined")
-    yield from _summed(registry, how, pool)
+    yield from summed(registry, how, pool)
 
 
 def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
@@ -102,11 +102,14 @@ def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool
     """
     for done in again.run(registry, due, how, pool):
         yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
-    yield from _summed(registry, how, pool)
+    yield from summed(registry, how, pool)
 
 
-def _summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
-    """Sums of patients whose results changed, by this run or by one that was killed before them."""
+def summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed, by this run, a correction, or a run that was killed before them.
+
+    raises   RegistryError
+    """
     for one in summing.follow(registry, how.rules, how.site, pool):
         what = "failed" if one.reason else "summed"
         yield Taken(what, "", one.case_number, one.seconds, one.reason)
