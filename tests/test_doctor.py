@@ -13,6 +13,7 @@ from skindose.cli import app
 from skindose.health import Options, State, notes, rhythm
 from skindose.health.database import _machine
 from skindose.registry import open_registry
+from skindose.registry.records import Heard
 from tests import mailserver
 from tests.alerts import made
 from tests.mailserver import Keys, Received
@@ -226,8 +227,6 @@ def test_how_long_a_room_may_be_silent(worked, silent_days):
 
 
 def heard(silent_days):
-    from skindose.registry.health import Heard
-
     worked = days(0, 1, 2, 3, 4)
     last = datetime.now(UTC).date() - timedelta(days=silent_days)
     moved = tuple(day + (last - worked[-1]) for day in worked)

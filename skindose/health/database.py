@@ -17,8 +17,6 @@ from skindose.registry import home, look_at, open_registry
 from skindose.units import bytes_to_mb
 
 if TYPE_CHECKING:
-    from skindose.registry.health import Heard
-
 _DAY_S = 86400
 _LEAST_MB, _EASY_MB = 200, 1000  # free: below it is a matter of days, below that of attention
 _AHEAD_DAYS = 30
