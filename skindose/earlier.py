@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from skindose import site
 from skindose.report import counted
+from skindose.report.counted import Earlier
 from skindose.report.findings import trigger_row
-from skindose.report.mail_words import Earlier
 from skindose.triggers import followup
 from skindose.triggers.followup import Due
 from skindose.units import mgy_to_gy
@@ -27,7 +27,7 @@ class Counted(NamedTuple):
 
     words: Earlier | None
     findings: list[dict[str, Any]]
-    raised: list[Sum]
+    raised: Sequence[Sum]
 
 
 def in_mail(procedure: int, sums_of_alerts: Iterable[int]) -> Counted:
@@ -104,7 +104,9 @@ def in_report(procedure: int, facts: Mapping[str, Any]) -> dict[str, Any]:
 def contacts(planned: tuple[Due, ...], raised: Iterable[Sum], day: date | None) -> tuple[Due, ...]:
     """The follow-up of the procedure with what sums ask for, counted from its day, in order of time."""
     wanted = {one.name: one for one in planned}
-    for one in raised if day else ():
+    if day is None:
+        return planned
+    for one in raised:
         peak = one["document"]["peak"]
         peak_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
         bound = bool(peak and peak["lower_bound_reason"])
