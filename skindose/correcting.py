@@ -225,5 +225,5 @@ def _source(of: Opened, how: Task, corrections: tuple[Correction, ...], why: str
     wanted = corrected.applied(how.settings, corrections)
     keys = [each.key for each in corrections]
     made = of.current.configuration
-    now = dependence.configuration(how, wanted, made["device"], keys)
+    now = dependence.configuration(dependence.standing(how), wanted, made["device"], keys)
     return recompute.source(of.current, corrections, why, dependence.same_events(made, now))

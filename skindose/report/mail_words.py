@@ -300,7 +300,7 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         own += found
         said = "; ".join(_finding(trigger_row(one)) for one in found)
         what = f"{plain(rule)}: {said}" if said else plain(rule) or "there is no map"
-        yield "Alert in this mail too", f"level {severity}, {what}"
+        yield "Also alerted", f"level {severity}, {what}"
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
         if finding["fired"] and finding not in own:
