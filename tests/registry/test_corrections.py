@@ -40,13 +40,18 @@ def show(case):
 @pytest.fixture
 def case(sqlite_home, feed, config):
     """A case of two events on a cylinder, from a batch."""
+    return stored(feed, config)
+
+
+def stored(feed, config):
     config.write_text('phantom = "cylinder"\n')
     feed.put("a.dcm", made.report())
     batch(feed.folder, "--config", config)
     return listed()[0].case_number
 
 
-def test_a_correction_is_a_new_version_with_name_and_reason_and_can_be_taken_back(case, feed, config):
+def test_a_correction_is_a_new_version_with_name_and_reason_and_can_be_taken_back(home, feed, config):
+    case = stored(feed, config)
     done = correct(case, *WHO, "--weight", 120, "--exclude", "2=test shot")
     assert (done["version"], done["former_version"]) == (2, 1)
     assert done["peak_skin_dose_mgy"] < 0.6 * done["former_peak_skin_dose_mgy"], "one of two equal events"
