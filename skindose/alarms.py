@@ -38,9 +38,9 @@ def list_alerts(
     from skindose.registry import open_registry
 
     with open_registry():
-        from skindose.registry import alerts
+        from skindose.registry import alerts, outgoing
 
-        rows = alerts.listed(case, open_only)
+        rows, waiting = alerts.listed(case, open_only), outgoing.waiting()
     if as_json:
         print_json(rows)
         return
@@ -52,6 +52,8 @@ def list_alerts(
         if row["roles_without_address"]:
             typer.echo(f"    nobody holds: {', '.join(row['roles_without_address'])}; see alerts.toml")
     typer.echo(f"{len(rows)} alert{'' if len(rows) == 1 else 's'}.")
+    if waiting:
+        typer.echo(waiting)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -73,7 +75,7 @@ def send(as_json: AsJson = False) -> None:
     else:
         told = ", ".join(f"{number} {state}" for state, number in sorted(done.count.items()))
         typer.echo(f"Mails: {told or 'nothing was due'}.")
-    for what in done.trouble:
+    for what in (*done.trouble, *filter(None, [done.waiting])):
         typer.echo(what, err=True)
     sys.exit(int(ExitCode.SOME_FAILED if done.trouble else ExitCode.OK))
 

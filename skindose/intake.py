@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from skindose import dependence, rdsr, summing
 from skindose import recompute as again
 from skindose.dependence import Task, task
 from skindose.errors import InputError, SkindoseError
+from skindose.owed import Owed
 from skindose.pipeline import compute_case
 from skindose.pool import Pool
 from skindose.prepare import prepare
@@ -27,6 +28,7 @@ from skindose.report.summary import summary
 
 SETTLED_S = 2.0  # for so long nobody has written into a file that is taken
 _CHUNK = 32  # files that are looked up and claimed together
+_NO_MEMORY = "not enough memory"  # may be there next time
 _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 
 
@@ -60,7 +62,7 @@ class _Work:
     seconds: float = 0.0
 
 
-__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "summed", "take", "task"]
+__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "take", "task"]
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -76,22 +78,36 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
                     yield Path(folder) / name
 
 
-def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool) -> Iterator[Taken]:
+def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed: Owed | None = None) -> Iterator[Taken]:
     """Take files in; yields what became of each as it is done, then of each study that was joined.
 
+    The next files are read while others are computed, and results are stored meanwhile.
+
+    owed     studies to be joined; of a program that comes back, the same every time
     raises   RegistryError when the registry cannot be written: what was stored stays, the rest is done next time
     """
-    waiting = iter(files)
-    failed: set[str] = set()
-    while chunk := list(islice(waiting, _CHUNK)):
-        for taken in _take_chunk(registry, chunk, how, pool):
-            if taken.what == "failed":
-                failed.add(taken.case_number)
-            yield taken
-    for procedure, case_number in _without_result().items():
-        if case_number not in failed:
-            yield _join(registry, procedure, how, pool, "reports of one study joined")
-    yield from summed(registry, how, pool)
+    owed = owed or Owed(how)
+    held = _Held(registry)
+    try:
+        for each in _admitted(registry, files, held):
+            if isinstance(each, Taken):
+                yield each
+                continue
+            while pool.is_full():
+                yield _done(registry, pool, held, owed)
+            pool.put(each.digest, _work, (each.data, how))
+        while pool.is_busy():
+            yield _done(registry, pool, held, owed)
+    finally:
+        pool.clear()
+        held.release()
+    for procedure in owed.all():
+        taken = _join(registry, procedure, how, pool, "reports of one study joined")
+        if taken.what == "failed" and taken.reason != _NO_MEMORY:
+            owed.failed(registry, procedure, taken.reason)
+        elif taken.what == "joined":
+            owed.paid(procedure)
+        yield taken
 
 
 def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
@@ -102,11 +118,10 @@ def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool
     """
     for done in again.run(registry, due, how, pool):
         yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
-    yield from summed(registry, how, pool)
 
 
-def summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
-    """Sums of patients whose results changed, by this run, a correction, or a run that was killed before them.
+def add_up(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed: by this run, by one that was killed before them, or by a correction.
 
     raises   RegistryError
     """
@@ -115,33 +130,94 @@ def summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
         yield Taken(what, "", one.case_number, one.seconds, one.reason)
 
 
-def _take_chunk(registry: Registry, chunk: Sequence[Path], how: Task, pool: Pool) -> Iterator[Taken]:
+@dataclass(frozen=True)
+class _Wanted:
+    """A file that is worked on."""
+
+    digest: str
+    path: Path
+    data: bytes
+
+
+class _Held:
+    """The files that are worked on, with their chunks, and what is claimed for them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._wanted: dict[str, _Wanted] = {}
+        self._chunks: list[tuple[set[str], set[str]]] = []  # what is claimed, and what of it is not done yet
+
+    def add(self, claimed: set[str], wanted: Iterable[_Wanted]) -> None:
+        """A chunk."""
+        own = {one.digest: one for one in wanted}
+        self._wanted |= own
+        self._chunks.append((claimed, set(own)))
+
+    def pop(self, digest: str) -> _Wanted:
+        """A file, to be stored."""
+        return self._wanted.pop(digest)
+
+    def done(self, digest: str) -> None:
+        """A file is stored; the claims of a chunk go with its last one."""
+        for claimed, left in self._chunks:
+            left.discard(digest)
+            if not left:
+                self._free(claimed)
+        self._chunks = [chunk for chunk in self._chunks if chunk[1]]
+
+    def release(self) -> None:
+        """Nothing is worked on any more."""
+        for claimed, _ in self._chunks:
+            self._free(claimed)
+        self._chunks.clear()
+
+    def _free(self, claimed: set[str]) -> None:
+        from skindose.registry import claims
+
+        if claimed:
+            claims.release(self._registry, claimed)
+
+
+def _admitted(registry: Registry, files: Iterable[Path], held: _Held) -> Iterator[Taken | _Wanted]:
+    """What became of each file that is not worked on, and those that are, claimed chunk by chunk."""
     from skindose.registry import claims, reading
 
-    read: dict[str, tuple[Path, bytes]] = {}
-    for path in chunk:
-        found = _read(path)
-        if isinstance(found, bytes):
-            read.setdefault(hashlib.sha256(found).hexdigest(), (path, found))
-        elif found is None:
-            yield Taken("unsettled", path=path)
-        else:
-            yield _quarantine(registry, hashlib.sha256(os.fsencode(path)).hexdigest(), path, found)
-    known = reading.known(read)
-    yield from (Taken("known", digest) for digest in known)
-    wanted = [digest for digest in read if digest not in known]
-    mine = claims.claim(registry, wanted) if wanted else set()
-    done = reading.known(mine)  # by another program, between looking and claiming
-    others = [digest for digest in wanted if digest not in mine or digest in done]
-    yield from (Taken("elsewhere", digest) for digest in others)
-    jobs = {digest: (read[digest][1], how) for digest in wanted if digest not in others}
-    try:
-        for digest, work in pool.run(_work, jobs):
-            made = work if isinstance(work, _Work) else _Work(error=work)
-            yield _keep(registry, digest, read[digest][0], made)
-    finally:
-        if mine:
-            claims.release(registry, mine)
+    waiting = iter(files)
+    while chunk := list(islice(waiting, _CHUNK)):
+        read: dict[str, _Wanted] = {}
+        for path in chunk:
+            found = _read(path)
+            if isinstance(found, bytes):
+                digest = hashlib.sha256(found).hexdigest()
+                read.setdefault(digest, _Wanted(digest, path, found))
+            elif found is None:
+                yield Taken("unsettled", path=path)
+            else:
+                yield _quarantine(registry, hashlib.sha256(os.fsencode(path)).hexdigest(), path, found)
+        known = reading.known(read)
+        yield from (Taken("known", digest) for digest in known)
+        new = [digest for digest in read if digest not in known]
+        mine = claims.claim(registry, new) if new else set()
+        done = reading.known(mine)  # by another program, between looking and claiming
+        mine -= done
+        if done:
+            claims.release(registry, done)
+        yield from (Taken("elsewhere", digest) for digest in new if digest not in mine)
+        wanted = [read[digest] for digest in new if digest in mine]
+        held.add(mine, wanted)
+        yield from wanted
+
+
+def _done(registry: Registry, pool: Pool, held: _Held, owed: Owed) -> Taken:
+    """Store the next file that is done."""
+    digest, work = pool.take()
+    file = held.pop(digest)
+    made = work if isinstance(work, _Work) else _Work(error=work)
+    if made.incoming is not None:
+        made = replace(made, incoming=replace(made.incoming, data=file.data))
+    taken = _keep(registry, file, made, owed)
+    held.done(digest)
+    return taken
 
 
 def _read(path: Path) -> bytes | InputError | None:
@@ -159,16 +235,21 @@ def _read(path: Path) -> bytes | InputError | None:
     return data if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) else None
 
 
-def _keep(registry: Registry, digest: str, path: Path, work: _Work) -> Taken:
+def _keep(registry: Registry, file: _Wanted, work: _Work, owed: Owed) -> Taken:
     """Store what a worker made of a file."""
     from skindose.registry import store
 
+    digest, path = file.digest, str(file.path)
     if work.incoming is None:
-        return _quarantine(registry, digest, path, work.error or SkindoseError("unknown reason"), work.seconds)
+        return _quarantine(registry, digest, file.path, work.error or SkindoseError("unknown reason"), work.seconds)
     received = store.receive(registry, work.incoming, work.result)
-    store.settle(registry, digest, str(path))
+    if not received.current:
+        owed.add(received.procedure)
+    store.settle(registry, digest, path)
     if work.error is not None:
-        store.quarantine(registry, digest, str(path), work.error.what, work.error.remedy)
+        store.quarantine(registry, digest, path, work.error.what, work.error.remedy)
+        if work.error.what != _NO_MEMORY:
+            owed.failed(registry, received.procedure, work.error.what, of=digest)
         return Taken("failed", digest, received.case_number, work.seconds, work.error.what, received.notes)
     return Taken(
         "stored" if received.new else "known", digest, received.case_number, work.seconds, notes=received.notes
@@ -180,16 +261,6 @@ def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, 
 
     store.quarantine(registry, key, str(path), error.what, error.remedy)
     return Taken("quarantined", key, seconds=seconds, reason=error.what)
-
-
-def _without_result() -> dict[int, str]:
-    """Procedures whose current result is not of the reports that count, with their case numbers.
-
-    Of this run, because another report came in, or of a former one that was killed before joining.
-    """
-    from skindose.registry import reading
-
-    return {procedure: reading.case_number(procedure) for procedure in sorted(reading.outdated(None))}
 
 
 def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -> Taken:
@@ -220,7 +291,7 @@ def _work(data: bytes, how: Task) -> _Work:
         return _Work(error=error, seconds=time.perf_counter() - start)
     who, head, source = found.identity, found.procedure.header, found.procedure.inputs[0]
     incoming = Incoming(
-        data=data,
+        data=b"",  # who sent them has them
         sha256=source.sha256,
         sop_instance_uid=source.sop_instance_uid,
         header=head,
@@ -241,7 +312,7 @@ def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, Ski
     except SkindoseError as error:
         return None, error
     except MemoryError:
-        return None, InputError("not enough memory", remedy="Run fewer --jobs.")
+        return None, InputError(_NO_MEMORY, remedy="Run fewer --jobs.")
     except Exception as error:  # one file's trouble is not the others'
         if os.environ.get("SKINDOSE_DEBUG") == "1":
             raise

@@ -14,21 +14,20 @@ from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from skindose import notify
+from skindose import earlier, notify
 from skindose.errors import SkindoseError
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
 from skindose.registry import Registry
 from skindose.report import mail
 from skindose.report.digest import compose_digest
-from skindose.report.mail_words import Alert, planned
+from skindose.report.mail_words import Alert, planned, procedure_day
 from skindose.triggers import RuleSet
 
 Deliver = Callable[[EmailMessage, Sequence[str], MailServer], dict[str, Outcome]]
 
 NO_SERVER = "no mail server is configured: alerts are not mailed"
 _LEASE_TIMES = 20  # of the patience for one answer: longer than delivery takes at most (notify: 15)
-_OF_THE_SERVER = (421, 454, 530, 534, 535, 538)  # answers that would be the same for every other mail
 
 
 @dataclass
@@ -37,10 +36,12 @@ class Round:
 
     count     by state: sent, queued (again), failed
     trouble   what an administrator must see, each once
+    waiting   how many mails wait since when, where the server itself fails; depends on the clock
     """
 
     count: Counter[str] = field(default_factory=Counter)
     trouble: list[str] = field(default_factory=list)
+    waiting: str = ""
 
     def tell(self, what: str) -> None:
         """Note trouble."""
@@ -66,81 +67,107 @@ def send(registry: Registry, people: People, deliver: Deliver = notify.deliver) 
     """
     from skindose.registry import escalation, outgoing
 
-    done = Round()
+    done, making = Round(), _Making(people)
     if people.mail is None:
         waiting = outgoing.counts()["queued"]
         if waiting:
             done.tell(f"{NO_SERVER}; {waiting} wait. Write [mail] into alerts.toml.")
         return done
     escalation.escalate(registry, people)
-    if _send_due(registry, people, deliver, done):
+    if _send_due(registry, making, deliver, done):
         for line in escalation.digest(registry, people.administrators, people.domain):
             done.tell(line)
-        _send_due(registry, people, deliver, done)
+        _send_due(registry, making, deliver, done)
+    else:
+        done.waiting = outgoing.waiting()
     for line in escalation.unheard():
         done.tell(line)
     return done
 
 
-def _send_due(registry: Registry, people: People, deliver: Deliver, done: Round) -> bool:
+def _send_due(registry: Registry, making: _Making, deliver: Deliver, done: Round) -> bool:
     """Send what is due; False where the server itself fails."""
     from skindose.registry import outgoing
 
-    assert people.mail is not None
-    lease = timedelta(seconds=_LEASE_TIMES * people.mail.timeout_s + 60)
+    lease = timedelta(seconds=_LEASE_TIMES * making.server.timeout_s + 60)
     while (letter := outgoing.claim(registry, lease)) is not None:
-        outcome = _try(letter, people, deliver)
+        outcome = _try(letter, making, deliver)
         wait = notify.retry_after(letter.attempts)
         done.count[outgoing.note(registry, letter, {**outcome._asdict(), "state": str(outcome.state)}, wait)] += 1
         if outcome.state is not State.SENT:
             done.tell(f"{outcome.reason}. {outcome.remedy}".strip())
-        if _is_the_servers(outcome):
+        if outcome.of_the_server:
             return False
     return True
 
 
-def _is_the_servers(outcome: Outcome) -> bool:
-    return outcome.state is State.LATER and (outcome.code is None or outcome.code in _OF_THE_SERVER)
-
-
-def _try(letter: Any, people: People, deliver: Deliver) -> Outcome:
+def _try(letter: Any, making: _Making, deliver: Deliver) -> Outcome:
     """Compose and deliver; a mail that cannot be composed is put off, so that a mended program sends it."""
-    assert people.mail is not None
     try:
-        message = _message(letter, people)
+        message = making.message(letter)
     except SkindoseError as error:
-        return Outcome(State.LATER, 0, f"the mail cannot be made: {error.what}", error.remedy)
+        return Outcome(State.LATER, None, f"the mail cannot be made: {error.what}", error.remedy)
     except Exception as error:  # one mail's trouble is not the others'
         if os.environ.get("SKINDOSE_DEBUG") == "1":
             raise
         what = f"the mail cannot be made: an error inside the program ({type(error).__name__})"
-        return Outcome(State.LATER, 0, what, "Report it to the makers.")
-    return deliver(message, [letter.recipient], people.mail)[letter.recipient]
+        return Outcome(State.LATER, None, what, "Report it to the makers.")
+    return deliver(message, [letter.recipient], making.server)[letter.recipient]
 
 
-def _message(letter: Any, people: People) -> EmailMessage:
-    assert people.mail is not None
-    envelope = mail.Envelope(
-        people.mail.sender, letter.recipient, letter.message_id, people.local(letter.date).replace(microsecond=0)
-    )
-    known = letter.alert
-    if known is None:
-        return compose_digest(letter.lines, envelope)
-    facts = _facts(known)
-    alert = Alert(
-        case=known.case,
-        level=known.severity,
-        rule=known.rule,
-        quantity=known.quantity,
-        acknowledge_by=people.local(known.acknowledge_by),
-        role=letter.role,
-        told=known.told,
-        room=people.room.get(known.station, ""),
-        base_address=people.base_address,
-        escalated_from=known.escalated_from,
-        contacts=planned(facts),
-    )
-    return mail.compose(alert, facts, envelope, _picture(known, facts) if people.picture else None)
+class _Making:
+    """Makes mails; facts and picture of the last result are kept, since its mails follow each other."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._last: tuple[Any, dict[str, Any], bytes | None] = (None, {}, None)
+
+    @property
+    def server(self) -> MailServer:
+        """Where mails go."""
+        assert self._people.mail is not None
+        return self._people.mail
+
+    def message(self, letter: Any) -> EmailMessage:
+        """The mail that a letter is.
+
+        raises   SkindoseError
+        """
+        people, known = self._people, letter.alert
+        date = people.local(letter.date).replace(microsecond=0)
+        envelope = mail.Envelope(self.server.sender, letter.recipient, letter.message_id, date)
+        if known is None:
+            return compose_digest(letter.lines, envelope)
+        facts, picture = self._of(known)
+        before, of_sum = earlier.in_mail(known.procedure, known.of_sum)
+        contacts = planned(facts)
+        if of_sum is not None:
+            facts = {**facts, "triggers": earlier.judged_with(facts["triggers"], of_sum["findings"])}
+            contacts = earlier.contacts(of_sum, procedure_day(facts))
+        alert = Alert(
+            case=known.case,
+            level=known.severity,
+            rule=known.rule,
+            quantity=known.quantity,
+            acknowledge_by=people.local(known.acknowledge_by),
+            role=letter.role,
+            told=known.told,
+            room=people.room.get(known.station, ""),
+            base_address=people.base_address,
+            earlier=before,
+            of_sum=known.head_is_of_sum,
+            escalated_from=known.escalated_from,
+            contacts=contacts,
+            also=known.also,
+        )
+        return mail.compose(alert, facts, envelope, picture)
+
+    def _of(self, known: Any) -> tuple[dict[str, Any], bytes | None]:
+        result = (known.procedure, known.version, known.signed_by)
+        if self._last[0] != result:
+            facts = _facts(known)
+            self._last = (result, facts, _picture(known, facts) if self._people.picture else None)
+        return self._last[1:]
 
 
 def _facts(known: Any) -> dict[str, Any]:

@@ -107,6 +107,12 @@ def _place() -> Path | None:
 
 def signature(digest: str) -> Signature | None:
     """Who signed these rules last; None where nobody did, or where the sealed copy does not hold."""
+    found = [one for one in sealed() or () if one.digest == digest]
+    return found[-1] if found else None
+
+
+def sealed() -> list[Signature] | None:
+    """All that the sealed copy says, oldest first; None where there is none, or where it does not hold."""
     place = _place()
     if place is None:
         return None
@@ -118,10 +124,9 @@ def signature(digest: str) -> Signature | None:
         rows, seal = document["signatures"], str(document["seal"])
         if not hmac.compare_digest(seal, _seal(key, rows)):
             return None
-        found = [Signature(**row) for row in rows if row["digest"] == digest]
+        return [Signature(**row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return found[-1] if found else None
 
 
 def seal(place: Path, key: bytes, signatures: Iterable[Signature]) -> None:

@@ -8,6 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+_most: int | None = None
+
+
+def limit(most: int) -> None:
+    """Let this process work with so many threads at most: it is one of several that share the processors."""
+    global _most
+    _most = most
+
 
 @contextmanager
 def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
@@ -15,7 +23,7 @@ def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[
 
     threads   how many; None: one per processor that this process may use
     """
-    count = min(threads or _processors(), tasks)
+    count = min(threads or _most or processors(), tasks)
     if count < 2:
         yield map
         return
@@ -23,6 +31,6 @@ def workers(threads: int | None, tasks: int) -> Iterator[Callable[..., Iterable[
         yield pool.map
 
 
-def _processors() -> int:
+def processors() -> int:
     """Processors that this process may use; all of them where the system does not tell (Windows, macOS)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

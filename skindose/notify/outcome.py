@@ -22,6 +22,7 @@ class Outcome(NamedTuple):
     reason     in words, for the log and the digest; no password, nothing of the mail
     remedy     what an administrator can do; "" where waiting is all
     doubtful   the mail may have arrived: the answer to its end was lost. The next try has the same Message-ID
+    of_the_server   it would be the same for every other mail: no connection, no log-in, our sender is refused
     """
 
     state: State
@@ -29,6 +30,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     remedy: str = ""
     doubtful: bool = False
+    of_the_server: bool = False
 
 
 # Waiting before the next try, by the number of tries that failed: greylisting is over in minutes, a server is mended

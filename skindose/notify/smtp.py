@@ -27,7 +27,8 @@ class _DeliveryError(Exception):
 
     def __init__(self, outcome: Outcome, all_of_them: bool = False) -> None:
         super().__init__(outcome.reason)
-        self.outcome, self.all_of_them = outcome, all_of_them
+        self.outcome = outcome._replace(of_the_server=True) if all_of_them else outcome
+        self.all_of_them = all_of_them
 
 
 def deliver(message: EmailMessage, recipients: Sequence[str], server: MailServer) -> dict[str, Outcome]:
@@ -239,7 +240,7 @@ def _transact(connection: smtplib.SMTP, sender: str, recipient: str, content: by
         reason = (
             "the mail server stopped answering" if _timed_out(error) else "the mail server broke the connection off"
         )
-        raise _DeliveryError(Outcome(State.LATER, None, reason, "", doubtful=sending)) from None
+        raise _DeliveryError(Outcome(State.LATER, None, reason, "", sending, of_the_server=True)) from None
 
 
 def _wait(connection: smtplib.SMTP, times: float) -> None:
@@ -264,18 +265,21 @@ def _reset(connection: smtplib.SMTP) -> None:
 
 
 _CONFIGURATION = {530, 534, 535, 538}  # authentication or encryption is asked for  [RFC 4954]
+_CLOSING = {421, 454}  # the service is not available just now, to anybody  [RFC 5321, RFC 4954]
 
 
 def _judge(code: int, text: bytes | str, about_sender: bool) -> Outcome:
     """5xx to a recipient or his mail is for good; to the sender, or for want of a log-in, it is our configuration."""
     said = f"the mail server answered {code}{_enhanced(text)}"
+    if code in _CONFIGURATION:
+        remedy = "Configure user and password of the mail server, or encryption."
+        return Outcome(State.LATER, code, said, remedy, of_the_server=True)
     if 500 <= code < 600:
-        if code in _CONFIGURATION:
-            return Outcome(State.LATER, code, said, "Configure user and password of the mail server, or encryption.")
         if about_sender:
-            return Outcome(State.LATER, code, f"{said} to the sender's address", "Check sender.")
+            return Outcome(State.LATER, code, f"{said} to the sender's address", "Check sender.", of_the_server=True)
         return Outcome(State.REFUSED, code, said, "Check the address of this role with whoever runs the mail server.")
-    return Outcome(State.LATER, code if code > 0 else None, said)
+    gone = code <= 0 or code in _CLOSING
+    return Outcome(State.LATER, code if code > 0 else None, said, of_the_server=gone)
 
 
 def _enhanced(text: bytes | str) -> str:

@@ -1,29 +1,30 @@
 """Finding -> alert -> outbox, in the transaction that stores the result; what became of each; who took it on.
 
 One alert per procedure, rule, quantity and level, whatever is computed or sent again. A higher level later is a new
-one. Nothing is raised for a test exposure.
+one. Those of one result are one mail to each recipient. Nothing is raised for a test exposure.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from skindose.errors import RegistryError
-from skindose.registry import audit, followups, outgoing
+from skindose.registry import audit, followups, life, outgoing
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
+from skindose.registry.life import ACKNOWLEDGED, OLD, UNSIGNED, WAITING
 from skindose.registry.models import (
     Acknowledgement,
     Alert,
     Computation,
     Finding,
-    Outgoing,
     Procedure,
     Sum,
     SumFinding,
+    Told,
 )
 from skindose.registry.reading import content
 from skindose.registry.records import Registry
@@ -31,7 +32,6 @@ from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
 from skindose.triggers.rules import RuleSet as Rules
 
-UNSIGNED, OLD, WAITING, SENT, ACKNOWLEDGED = "unsigned", "old", "waiting", "sent", "acknowledged"
 NOT_MAILED = "not mailed: rules unsigned"
 NO_MAP = "no map"
 _UNKNOWN_SEVERITY, _UNKNOWN_ROLES = 2, ("operator", "physicist")  # without a map, or of a rule that is not in the set
@@ -97,8 +97,7 @@ def raising(rules: Rules, people: People, signed: Callable[[str], str] = signed)
         if row.procedure.purpose == "test":
             return
         release = _release(signed(rules.digest), row.procedure, people)
-        for wanted in (*_fired(rules, row), *_mapless(row)):
-            _raise(entry, row, wanted, release, people)
+        _raise(entry, row, (*_fired(rules, row), *_mapless(row)), release, people)
         if release.signed_by:
             followups.plan(entry, row, ahead_only=bool(release.not_mailed))
 
@@ -118,15 +117,16 @@ def raising_of_sums(
         alone = Computation.objects.filter(procedure=row.procedure).order_by("-version").first()
         known = {rule.id: rule for rule in rules.rules}
         said = [json.loads(one.document) for one in SumFinding.objects.filter(sum=row, fired=True).order_by("pk")]
+        due = []
         for one in said:
             rule = known[one["rule"]]
             finding = Finding(quantity=one["quantity"], level=one["level"], steps=one["steps"] or 0)
             reached = _reached(rule, finding)
             of_sum = {"sum": row.pk, "value": one["value"], "unit": one["unit"]}
-            wanted = _Due(
-                rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None, of_sum
+            due.append(
+                _Due(rule.id, one["quantity"], f"{reached:.6g}", reached, rule.severity, rule.recipients, None, of_sum)
             )
-            _raise(entry, alone, wanted, release, people)
+        _raise(entry, alone, due, release, people)
         if release.signed_by:
             peak = json.loads(content(row.document_id))["peak"]
             starts = any(one["kind"] == "trigger" for one in said)
@@ -169,20 +169,20 @@ def _mapless(row: Computation) -> Iterator[_Due]:
         yield _Due("", "", NO_MAP, None, _UNKNOWN_SEVERITY, _UNKNOWN_ROLES, None)
 
 
-def _raise(
-    entry: Entry,
-    row: Computation,
-    wanted: _Due,
-    release: _Release,
-    people: People,
-    of_sum: dict[str, Any] | None = None,
-) -> None:
-    """Raise what was not raised; of_sum: which sum asks for it, with value and unit, where it is not a finding."""
+def _raise(entry: Entry, row: Computation, due: Iterable[_Due], release: _Release, people: People) -> None:
+    """Raise what was not raised, and put the mails that tell it into the outbox."""
+    raised = [alert for wanted in due if (alert := _raised(entry, row, wanted, release, people)) is not None]
+    if not release.not_mailed:
+        address(entry, raised, people)
+
+
+def _raised(entry: Entry, row: Computation, wanted: _Due, release: _Release, people: People) -> Alert | None:
+    """The new alert; None where one of this level or a higher one is there."""
     earlier = Alert.objects.filter(procedure=row.procedure, rule=wanted.rule, quantity=wanted.quantity)
     if any(wanted.reached is None or float(one.level) >= float(wanted.level) for one in earlier):
-        return
+        return None
     moment = now()
-    alert = entry.add(
+    alert: Alert = entry.add(
         Alert(
             procedure=row.procedure,
             finding=wanted.finding,
@@ -201,23 +201,21 @@ def _raise(
         )
     )
     entry.details.setdefault("alerts", []).append([wanted.rule, wanted.quantity, wanted.level])
-    if not release.not_mailed:
-        address(entry, alert, people)
+    return alert
 
 
-def address(entry: Entry, alert: Alert, people: People) -> int:
-    """Put an alert's mails into the outbox; returns how many. Roles that nobody holds are noted in the alert."""
-    document = json.loads(alert.document)
-    station, count = alert.procedure.machine.station, 0
-    nobody = [role for role in document["roles"] if not people.addresses(role, station)]
-    told = tuple(role for role in document["roles"] if role not in nobody)
-    for role in told:
-        for recipient in people.addresses(role, station):
-            count += outgoing.queue(entry, alert, outgoing.To(recipient, role, told), "alert", people.domain)
-    if nobody != document["nobody"]:
-        alert.document = canonical(document | {"nobody": nobody})
-        entry.change(alert)
-    return count
+def address(entry: Entry, alerts: Sequence[Alert], people: People) -> int:
+    """Put the mails of alerts into the outbox; returns how many. Roles that nobody holds are noted in the alert."""
+    wanted: list[tuple[Alert, outgoing.To]] = []
+    for alert in alerts:
+        document, station = json.loads(alert.document), alert.procedure.machine.station
+        nobody = [role for role in document["roles"] if not people.addresses(role, station)]
+        told = tuple(role for role in document["roles"] if role not in nobody)
+        wanted += [(alert, outgoing.To(who, role, told)) for role in told for who in people.addresses(role, station)]
+        if nobody != document["nobody"]:
+            alert.document = canonical(document | {"nobody": nobody})
+            entry.change(alert)
+    return outgoing.queue(entry, wanted, "alert", people.domain)
 
 
 # --- Reading
@@ -236,8 +234,8 @@ def listed(case_number: str | None = None, open_only: bool = False) -> list[dict
             rows = rows.exclude(state=ACKNOWLEDGED)
         alerts = list(rows)
         mails: dict[int, list[dict[str, Any]]] = {}
-        for mail in Outgoing.objects.filter(alert__in=alerts).order_by("pk"):
-            mails.setdefault(mail.alert_id, []).append(outgoing.shown(mail))
+        for one in Told.objects.filter(alert__in=alerts).select_related("mail").order_by("mail_id"):
+            mails.setdefault(one.alert_id, []).append(outgoing.shown(one.mail))
         taken = {one.alert_id: one for one in Acknowledgement.objects.filter(alert__in=alerts).order_by("-pk")}
     return [_shown(alert, mails.get(alert.pk, []), taken.get(alert.pk)) for alert in alerts]
 
@@ -282,9 +280,9 @@ def acknowledge(registry: Registry, case_number: str, by: str, note: str = "", r
         rows = [row for row in rows if row.state != ACKNOWLEDGED]
         for row in rows:
             entry.add(Acknowledgement(alert=row, by=by[:200], at=now(), note=note[:_TEXT]))
-            row.state, row.due_at = ACKNOWLEDGED, None
+            row.state, row.due_at = life.alert_after(row.state, life.TAKEN_ON), None
             entry.change(row)
-            outgoing.cancel_escalations(entry, row)
+        outgoing.cancel_escalations(entry, rows)
         entry.details |= {"case": case_number, "alerts": len(rows)}
     return len(rows)
 
@@ -301,9 +299,7 @@ def resend(registry: Registry, case_number: str, people: People, again: bool = F
         if not rows:
             why = _not_mailed(json.loads(found[0].document))
             raise RegistryError(why, case_number, "So it was when it was raised; tell those who should know.")
-        count = 0
-        for row in rows:
-            count += address(entry, row, people) + outgoing.queue_again(entry, row, again, people.domain)
+        count = address(entry, rows, people) + outgoing.queue_again(entry, rows, again, people.domain)
         entry.details |= {"case": case_number, "mails": count}
     return count
 
@@ -320,5 +316,4 @@ def _of_case(case_number: str, rule: str | None) -> list[Alert]:
 
 def without_mail() -> list[Alert]:
     """Alerts that should be mailed and have no mail, because nobody held their roles."""
-    mailed = Outgoing.objects.exclude(alert=None).values("alert_id")
-    return list(Alert.objects.filter(state=WAITING).exclude(pk__in=mailed).order_by("pk"))
+    return list(Alert.objects.filter(state=WAITING).exclude(pk__in=Told.objects.values("alert_id")).order_by("pk"))

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from skindose.registry import alerts, audit, outgoing
-from skindose.registry.alerts import SENT, WAITING, People
+from skindose.registry.alerts import People
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Outgoing
+from skindose.registry.life import FAILED, OPEN
+from skindose.registry.models import Alert, Outgoing, Told
 from skindose.registry.outgoing import To
 from skindose.registry.records import Registry
 
@@ -25,14 +26,20 @@ def escalate(registry: Registry, people: People) -> int:
     raises   RegistryError
     """
     with audit.writing(registry.key_of("audit"), registry.who, "alerts escalated") as entry:
-        count = sum(alerts.address(entry, alert, people) for alert in alerts.without_mail())
-        for alert in Alert.objects.filter(state__in=(WAITING, SENT), due_at__lt=now()).order_by("-severity", "pk"):
-            count += _step(entry, alert, people)
+        count = alerts.address(entry, alerts.without_mail(), people)
+        steps: dict[int, list[tuple[Alert, To]]] = {}
+        for alert in Alert.objects.filter(state__in=OPEN, due_at__lt=now()).order_by("-severity", "pk"):
+            step, recipients = _step(entry, alert, people)
+            steps.setdefault(step, []).extend((alert, to) for to in recipients)
+        count += sum(
+            outgoing.queue(entry, wanted, f"escalation {step}", people.domain) for step, wanted in steps.items()
+        )
         entry.details |= {"mails": count}
     return count
 
 
-def _step(entry: Entry, alert: Alert, people: People) -> int:
+def _step(entry: Entry, alert: Alert, people: People) -> tuple[int, list[To]]:
+    """The next step that somebody holds, and who; the alert has it now."""
     document = json.loads(alert.document)
     step, recipients = document["step"], list[To]()
     while not recipients and step < _NOBODY_LEFT:
@@ -41,7 +48,7 @@ def _step(entry: Entry, alert: Alert, people: People) -> int:
     alert.document = canonical(document | {"step": step})
     alert.due_at = people.until(alert.severity, now()) if recipients else None
     entry.change(alert)
-    return sum(outgoing.queue(entry, alert, to, f"escalation {step}", people.domain) for to in recipients)
+    return step, recipients
 
 
 def _recipients(alert: Alert, roles: list[str], step: int, people: People) -> Iterator[To]:
@@ -69,7 +76,8 @@ def digest(registry: Registry, administrators: tuple[str, ...], domain: str) -> 
             return []
         lines = [*_failed(entry), *_unanswered(entry)]
         for address in administrators if lines else ():
-            _queue(entry, address, purpose, lines, domain)
+            said = {"date": now().isoformat(timespec="seconds"), "lines": lines}
+            outgoing.put(entry, To(address, "administrator"), purpose, domain, said)
         entry.details |= {"lines": len(lines)}
     return lines
 
@@ -80,15 +88,16 @@ def unheard() -> list[str]:
     raises   RegistryError
     """
     with guarded():
-        open_ = Outgoing.objects.filter(state=outgoing.FAILED, alert__state__in=(WAITING, SENT))
-        failed, without = open_.count(), len(alerts.without_mail())
+        told = Told.objects.filter(alert__state__in=OPEN).values("mail_id")
+        failed = Outgoing.objects.filter(state=FAILED, pk__in=told).count()
+        without = len(alerts.without_mail())
     look = "`skindose alerts list --open` has them."
     said = [f"Mails of open alerts that failed for good: {failed}. {look}"] if failed else []
     return [*said, *([f"Open alerts whose roles nobody holds: {without}. {look}"] if without else [])]
 
 
 def _failed(entry: Entry) -> Iterator[str]:
-    rows = Outgoing.objects.select_related("alert__procedure").filter(state=outgoing.FAILED).exclude(alert=None)
+    rows = Outgoing.objects.select_related("alert__procedure").filter(state=FAILED).exclude(alert=None)
     for row in rows.order_by("pk"):
         if _told(entry, row):
             continue
@@ -97,7 +106,7 @@ def _failed(entry: Entry) -> Iterator[str]:
 
 
 def _unanswered(entry: Entry) -> Iterator[str]:
-    for alert in Alert.objects.select_related("procedure").filter(state__in=(WAITING, SENT)).order_by("pk"):
+    for alert in Alert.objects.select_related("procedure").filter(state__in=OPEN).order_by("pk"):
         document = json.loads(alert.document)
         over = document["step"] == _NOBODY_LEFT
         if (over or document["nobody"]) and not _told(entry, alert, [over, document["nobody"]]):
@@ -119,18 +128,3 @@ def _told(entry: Entry, row: Any, what: Any = True) -> bool:
 
 def _case(alert: Alert) -> str:
     return f"{alert.procedure.case_number}, level {alert.severity}, {alert.rule or 'no map'}"
-
-
-def _queue(entry: Entry, address: str, purpose: str, lines: list[str], domain: str) -> None:
-    moment = now()
-    entry.add(
-        Outgoing(
-            recipient=address,
-            role="administrator",
-            message_id=outgoing.new_id(domain),
-            purpose=purpose,
-            state=outgoing.QUEUED,
-            next_at=moment,
-            document=canonical({"date": moment.isoformat(timespec="seconds"), "lines": lines, "tries": []}),
-        )
-    )

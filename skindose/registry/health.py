@@ -11,8 +11,9 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Max, Min, OuterRef, Subquery, Sum
 
-from skindose.registry import alerts, audit, followups, opening, outgoing
+from skindose.registry import audit, followups, opening
 from skindose.registry.guard import guarded
+from skindose.registry.life import FAILED, OPEN, QUEUED, SENDING
 from skindose.registry.models import (
     Alert,
     Audit,
@@ -114,18 +115,18 @@ def mails() -> Mails:
     """What waits, and why."""
     with guarded():
         counts = Counter(Outgoing.objects.values_list("state", flat=True))
-        tried = Outgoing.objects.filter(state=outgoing.QUEUED, attempts__gt=0)
+        tried = Outgoing.objects.filter(state=QUEUED, attempts__gt=0)
         since = tried.aggregate(since=Min("alert__raised_at"))["since"]
         last = tried.order_by("-next_at").first()
-    waiting = counts[outgoing.QUEUED] + counts[outgoing.SENDING]
-    return Mails(waiting, tried.count(), since, last.last_error if last else "", counts[outgoing.FAILED])
+    waiting = counts[QUEUED] + counts[SENDING]
+    return Mails(waiting, tried.count(), since, last.last_error if last else "", counts[FAILED])
 
 
 def overdue() -> tuple[int, int]:
     """Alerts that nobody acknowledged in time, and contacts with patients that were not made in their days."""
     moment = audit.now()
     with guarded():
-        open_alerts = Alert.objects.filter(state__in=(alerts.WAITING, alerts.SENT))
+        open_alerts = Alert.objects.filter(state__in=OPEN)
         late = sum(_is_late(row, moment) for row in open_alerts)
     today = moment.date().isoformat()
     missed = sum(contact["to"] < today for contact in followups.listed())

@@ -223,7 +223,7 @@ class Alert(models.Model):
 class Outgoing(models.Model):
     """The outbox: one mail to one recipient."""
 
-    alert = _to("Alert", null=True)
+    alert = _to("Alert", null=True)  # the most severe of those that it tells; none of a digest
     recipient = _name()
     role = _name()
     message_id = models.CharField(max_length=_NAME, unique=True)
@@ -239,6 +239,20 @@ class Outgoing(models.Model):
         """One mail per alert, recipient and purpose."""
 
         constraints: ClassVar = [UniqueConstraint(fields=["alert", "recipient", "purpose"], name="mail_once")]
+
+
+class Told(models.Model):
+    """An alert that a mail tells."""
+
+    alert = _to("Alert")
+    mail = _to("Outgoing")
+    recipient = _name()  # as the mail has it
+    purpose = models.CharField(max_length=40)
+
+    class Meta:
+        """Each alert to each recipient once for each purpose."""
+
+        constraints: ClassVar = [UniqueConstraint(fields=["alert", "recipient", "purpose"], name="told_once")]
 
 
 class Acknowledgement(models.Model):
@@ -321,6 +335,6 @@ class Claim(models.Model):
 
 AUDITED = (
     Site, Blob, Patient, Identifier, Machine, Procedure, Report, Computation, Finding, Sum, SumFinding, RuleSet,
-    Calibration, Alert, Outgoing, Acknowledgement, FollowUp, Correction, Signoff, Quarantined,
+    Calibration, Alert, Outgoing, Told, Acknowledgement, FollowUp, Correction, Signoff, Quarantined,
 )  # fmt: skip
 """Tables of which every row stands in the audit trail, each after those that it refers to."""

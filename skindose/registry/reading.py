@@ -6,10 +6,10 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from django.db.models import Count, Max, OuterRef, Subquery
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 
 from skindose.errors import RegistryError
 from skindose.registry import packing
@@ -30,7 +30,7 @@ from skindose.registry.models import (
 )
 from skindose.registry.records import Current, Kept, Row, open_case
 
-_CHUNK = 500  # rows held at once
+_CHUNK = 500  # rows held at once, and parameters of one query
 _DAMAGED = "Run `skindose registry verify`."
 
 
@@ -104,34 +104,44 @@ def case_number(procedure: int) -> str:
         return str(Procedure.objects.values_list("case_number", flat=True).get(pk=procedure))
 
 
-def outdated(configuration_sha256: str | None) -> list[int]:
+def outdated(configuration_sha256: str | None, among: Collection[int] | None = None) -> list[int]:
     """Procedures without a result, with one of other reports than those that count, or of another configuration.
 
     configuration_sha256   None: whatever the configuration
+    among                  which procedures are looked at; None: all
     """
+    if among is not None:
+        parts = [sorted(among)[first : first + _CHUNK] for first in range(0, len(among), _CHUNK)]
+        return [one for part in parts for one in _outdated(configuration_sha256, Q(pk__in=part), part)]
+    return _outdated(configuration_sha256, Q(), None)
+
+
+def was_tried(key: str) -> bool:
+    """Whether `store.note_tried` noted it."""
+    with guarded():
+        return bool(Quarantined.objects.filter(key=key).exists())
+
+
+def _outdated(configuration_sha256: str | None, which: Q, part: list[int] | None) -> list[int]:
     newest = Computation.objects.filter(procedure=OuterRef("pk")).order_by("-version")
     with guarded():
-        rows = Procedure.objects.annotate(
-            inputs=Subquery(newest.values("inputs")[:1]), made=Subquery(newest.values("configuration_sha256")[:1])
-        ).values_list("pk", "inputs", "made")
+        rows = (
+            Procedure.objects.filter(which)
+            .annotate(
+                inputs=Subquery(newest.values("inputs")[:1]), made=Subquery(newest.values("configuration_sha256")[:1])
+            )
+            .values_list("pk", "inputs", "made")
+        )
         digests: dict[int, list[str]] = {}
-        for procedure, digest in Report.objects.filter(retracted=False).values_list("procedure_id", "blob_id"):
+        counting = Report.objects.filter(retracted=False, **({} if part is None else {"procedure__in": part}))
+        for procedure, digest in counting.values_list("procedure_id", "blob_id").iterator():
             digests.setdefault(procedure, []).append(digest)
         return [
             pk
-            for pk, inputs, made in rows
+            for pk, inputs, made in rows.iterator()
             if pk in digests
             and (made is None or made != (configuration_sha256 or made) or json.loads(inputs) != sorted(digests[pk]))
         ]
-
-
-def newest_result() -> int | None:
-    """What changes with every new result.
-
-    raises   RegistryError
-    """
-    with guarded():
-        return Computation.objects.aggregate(last=Max("pk"))["last"]  # type: ignore[no-any-return]
 
 
 def current(procedures: Iterable[int] | None = None) -> Iterator[Current]:

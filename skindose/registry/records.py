@@ -86,12 +86,14 @@ class Received(NamedTuple):
 
     new      False: these bytes were there already, nothing was written
     notes    what somebody should look at, in words
+    current  the result that came with it is the procedure's; False: the reports that count must be joined
     """
 
     procedure: int
     case_number: str
     new: bool
     notes: tuple[str, ...] = ()
+    current: bool = True
 
 
 class Row(NamedTuple):

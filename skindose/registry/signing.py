@@ -66,7 +66,7 @@ def copy(registry: Registry) -> None:
     raises   RegistryError, OutputError
     """
     known = signatures()
-    if any(release.signature(one.digest) is None for one in known):
+    if release.sealed() != known:
         release.seal(registry.place.folder, registry.key, known)
 
 

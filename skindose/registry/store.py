@@ -54,10 +54,11 @@ def receive(
         else:
             notes, new = (), False
         procedure = known.procedure
-        if result is not None and set(result.inputs) == set(_counting(procedure)):
+        current = result is not None and set(result.inputs) == set(_counting(procedure))
+        if result is not None and current:
             _put(entry, procedure, result, hook or registry.hook)
         entry.details |= {"procedure": procedure.case_number}
-    return Received(procedure.pk, procedure.case_number, new, notes)
+    return Received(procedure.pk, procedure.case_number, new, notes, current)
 
 
 def put(
@@ -138,13 +139,27 @@ def settle(registry: Registry, key: str, path: str = "") -> bool:
 
     path   whatever was noted of this path before, a part of the file for instance, is settled too
     """
+    meant = Q(key=key) | Q(path=_text(path)) if path else Q(key=key)
+    with guarded():
+        if not Quarantined.objects.filter(meant, settled=False).exists():
+            return False  # nearly always: without a transaction
     with audit.writing(registry.key_of("audit"), registry.who, "quarantine settled") as entry:
-        meant = Q(key=key) | Q(path=_text(path)) if path else Q(key=key)
         rows = list(Quarantined.objects.filter(meant, settled=False))
         for row in rows:
             row.settled = True
             entry.change(row)
     return bool(rows)
+
+
+def note_tried(registry: Registry, key: str, reason: str) -> None:
+    """Note that something failed which would fail again: a row of the quarantine list that nobody need look at.
+
+    key      SHA-256 of all that decides whether it fails
+    raises   RegistryError
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "no result") as entry:
+        if not Quarantined.objects.filter(key=key).exists():
+            entry.add(Quarantined(key=key, path="", reason=_text(reason), since=now(), settled=True))
 
 
 def signed(digest: str) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from textwrap import wrap
 
-from skindose.report.mail import NO_ANSWER, Envelope
+from skindose.report.mail import NO_ANSWER, Envelope, addressed
 from skindose.report.mail_words import plain
 
 _COLUMNS = 72
@@ -18,13 +15,8 @@ _COLUMNS = 72
 def compose_digest(lines: Iterable[str], envelope: Envelope) -> EmailMessage:
     """The mail to one administrator; the same arguments give the same bytes."""
     said = [plain(line) for line in lines]
-    message = EmailMessage(policy=SMTP)
-    message["Subject"] = f"[skindose] {len(said)} alert{'' if len(said) == 1 else 's'} reached nobody: please look"
-    message["From"] = Address("skindose", addr_spec=envelope.sender)
-    message["To"] = Address(addr_spec=envelope.recipient)
-    message["Date"] = format_datetime(envelope.date)
-    message["Message-ID"] = envelope.message_id
-    message["Auto-Submitted"] = "auto-generated"
+    reached = f"{len(said)} alert{'' if len(said) == 1 else 's'} reached nobody: please look"
+    message = addressed(envelope, f"[skindose] {reached}")
     text = ["What could not be told, or was not acknowledged:", ""]
     for line in said:
         text += wrap(line, _COLUMNS, initial_indent="- ", subsequent_indent="  ")

@@ -73,19 +73,25 @@ def compose(
     _check(alert, envelope)
     known = allowed(facts)
     said = sections(alert, known)
-    message = EmailMessage(policy=SMTP)
-    message["Subject"] = subject(alert)
-    message["From"] = Address("skindose", addr_spec=envelope.sender)
-    message["To"] = Address(addr_spec=envelope.recipient)
-    message["Date"] = format_datetime(envelope.date)
-    message["Message-ID"] = envelope.message_id
-    message["Auto-Submitted"] = "auto-generated"
+    message = addressed(envelope, subject(alert))
     message["X-Auto-Response-Suppress"] = "All"  # what one widespread server heeds instead
     message.set_content(text(alert, known, said), cte="quoted-printable")
     _add_html(message, html(alert, known, said, "map@skindose.invalid" if picture_png else ""), alert, picture_png)
     if alert.contacts:
         _add_dates(message, alert, envelope.date)
     _name_boundaries(message, envelope.message_id)
+    return message
+
+
+def addressed(envelope: Envelope, about: str) -> EmailMessage:
+    """A mail's head, without a body yet."""
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = about
+    message["From"] = Address("skindose", addr_spec=envelope.sender)
+    message["To"] = Address(addr_spec=envelope.recipient)
+    message["Date"] = format_datetime(envelope.date)
+    message["Message-ID"] = envelope.message_id
+    message["Auto-Submitted"] = "auto-generated"
     return message
 
 

@@ -54,18 +54,23 @@ ASKED = {
 class Earlier:
     """Earlier procedures of the same patient that the registry added up with this one; totals include this one.
 
-    procedures      how many, without this one
-    peak_mgy        peak of the summed map; None where maps could not be added
-    lower_bound     some studies in the window had no usable report
+    procedures        how many, without this one
+    window_days       None: however long ago
+    peak_mgy          peak of the summed map; None where nothing has dose
+    lower_bound       some of the air kerma is not on the maps
+    overlap_assumed   placement by anatomy lets the fields overlap by construction
+    highest_mgy       peak of an earlier one, whenever it was, that gave a place 3 Gy or more; None: none did
     """
 
     procedures: int
-    window_days: int
+    window_days: int | None
     peak_mgy: float | None = None
     interval_95_mgy: tuple[float, float] | None = None
     air_kerma_mgy: float | None = None
     kap_gycm2: float | None = None
     lower_bound: bool = False
+    overlap_assumed: bool = False
+    highest_mgy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,10 @@ class Alert:
     room             the site's alias of the room
     base_address     "https://dose.example.org": where a reader logs in; "": no link
     earlier          None: earlier procedures were not looked for
+    of_sum           the alert is of the sum with earlier procedures, not of this one alone
     escalated_from   the role that did not acknowledge in time; "" where this is the first mail
     contacts         the follow-up
+    also             rule, quantity and severity of the other alerts that the same mail tells; none is more severe
     """
 
     case: str
@@ -95,8 +102,10 @@ class Alert:
     room: str = ""
     base_address: str = ""
     earlier: Earlier | None = None
+    of_sum: bool = False
     escalated_from: str = ""
     contacts: tuple[Due, ...] = field(default=())
+    also: tuple[tuple[str, str, int], ...] = ()
 
 
 class Section(NamedTuple):
@@ -300,7 +309,7 @@ def _reaction(facts: Facts) -> Iterator[tuple[str, str]]:
 def _earlier(earlier: Earlier | None) -> str:
     if earlier is None:
         return "not counted: the numbers are those of this procedure alone"
-    window = f"within {earlier.window_days} days"
+    window = "at any time" if earlier.window_days is None else f"within {earlier.window_days} days"
     if not earlier.procedures:
         return f"none known {window}"
     many = "procedures" if earlier.procedures > 1 else "procedure"
@@ -312,18 +321,31 @@ def _earlier(earlier: Earlier | None) -> str:
         sums.append(f"air kerma together {format_dose_mgy(earlier.air_kerma_mgy)}")
     if earlier.kap_gycm2 is not None:
         sums.append(f"kerma-area product together {format_quantity(earlier.kap_gycm2, 'Gy.cm2')}")
-    return "; ".join(sums) + ("; a lower bound: some studies have no usable report" if earlier.lower_bound else "")
+    sums += ["a lower bound: some of the air kerma is not on the maps"] if earlier.lower_bound else []
+    sums += ["whether their fields met the same skin is not known"] if earlier.overlap_assumed else []
+    if earlier.highest_mgy is not None:
+        dose = format_dose_mgy(earlier.highest_mgy)
+        sums.append(f"one of them, at any time before, gave {dose} to a place: such skin may react more strongly")
+    return "; ".join(sums)
 
 
 def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
-    own = [one for one in facts["triggers"] if (one["rule"], one["quantity"]) == (alert.rule, alert.quantity)]
+    own = _of(facts, alert.rule, alert.quantity)
+    if alert.of_sum:
+        yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
     for finding in own:
         yield from _own(trigger_row(finding))
     if alert.rule and not own:  # the rules have changed since
         yield "Rule", plain(alert.rule)
+    for rule, quantity, severity in alert.also:
+        found = _of(facts, rule, quantity)
+        own += found
+        said = "; ".join(_finding(trigger_row(one)) for one in found)
+        what = f"{plain(rule)}: {said}" if said else plain(rule) or "there is no map"
+        yield "Alert in this mail too", f"level {severity}, {what}"
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
         if finding["fired"] and finding not in own:
@@ -332,6 +354,10 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield from (("Also exceeded", f"{rule}: {'; '.join(found)}") for rule, found in others.items())
     signed = "signed by this site's physicist" if facts["rules_signed"] else "not yet signed by this site's physicist"
     yield "Rule set", f"{facts['trigger_set']['preset']}, levels {signed}"
+
+
+def _of(facts: Facts, rule: str, quantity: str) -> list[Facts]:
+    return [one for one in facts["triggers"] if (one["rule"], one["quantity"]) == (rule, quantity)]
 
 
 def _own(row: dict[str, Any]) -> Iterator[tuple[str, str]]:

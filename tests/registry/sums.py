@@ -94,7 +94,8 @@ def people():
             "recipient": [
                 {"role": "operator", "to": ["anna@example.org"]},
                 {"role": "physicist", "to": ["bert@example.org"]},
-            ]
+            ],
+            "mail_procedures_within_days": 0,
         }
     )
 

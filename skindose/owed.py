@@ -1,0 +1,68 @@
+"""Studies whose current result is not of all the reports that count, and which must be joined."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from skindose import __version__, dependence
+from skindose.dependence import Task
+from skindose.registry import Registry
+
+
+class Owed:
+    """What a program that takes reports in owes: procedures that it touched, and those that a former one left.
+
+    The whole registry is gone through once, at the first `all`. What failed is owed again when something changed:
+    another report, another configuration or version. That it was tried is kept in the registry.
+    """
+
+    def __init__(self, how: Task) -> None:
+        self._how = how
+        self._procedures: set[int] | None = None
+
+    def add(self, procedure: int) -> None:
+        """A report came to this procedure, and its result is not the procedure's."""
+        if self._procedures is not None:  # else it is found when all are gone through
+            self._procedures.add(procedure)
+
+    def all(self) -> Iterator[int]:
+        """Those owed, by their numbers; each stays owed until `paid` or `failed`."""
+        from skindose.registry import reading
+
+        found = reading.outdated(None, self._procedures)
+        left = {one for one in found if not reading.was_tried(self._key(one))} if self._procedures is None else {*found}
+        self._procedures = left
+        yield from sorted(left)
+
+    def paid(self, procedure: int) -> None:
+        """It has the result of all its reports."""
+        if self._procedures is not None:
+            self._procedures.discard(procedure)
+
+    def failed(self, registry: Registry, procedure: int, reason: str, of: str | None = None) -> None:
+        """It was tried, and no result came of it.
+
+        of       one report that was tried by itself, by its digest; where others count too, their sum is still owed
+        raises   RegistryError
+        """
+        from skindose.registry import store
+
+        if of is None or self._inputs(procedure) == [of]:
+            store.note_tried(registry, self._key(procedure), reason)
+            self.paid(procedure)
+
+    @staticmethod
+    def _inputs(procedure: int) -> list[str]:
+        """The reports that count, by their digests."""
+        from skindose.registry import reading
+
+        return sorted(report["sha256"] for report in reading.reports(procedure) if not report["retracted"])
+
+    def _key(self, procedure: int) -> str:
+        """Of what decides whether it would come out otherwise."""
+        from skindose.registry import audit, corrections
+
+        inputs = [*self._inputs(procedure), *(one.key for one in corrections.active(procedure))]
+        how = [dependence.shown(self._how.settings), dependence.files_as_they_are(self._how.settings), __version__]
+        return hashlib.sha256(audit.canonical(["tried", inputs, how]).encode()).hexdigest()
