@@ -333,9 +333,9 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
-    own = _of(facts, alert.rule, alert.quantity)
     if alert.of_sum:
         yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
+    own = _of(facts, alert.rule, alert.quantity)
     for finding in own:
         yield from _own(trigger_row(finding))
     if alert.rule and not own:  # the rules have changed since
@@ -345,7 +345,7 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         own += found
         said = "; ".join(_finding(trigger_row(one)) for one in found)
         what = f"{plain(rule)}: {said}" if said else plain(rule) or "there is no map"
-        yield "Alert in this mail too", f"level {severity}, {what}"
+        yield "Also alerted", f"level {severity}, {what}"
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
         if finding["fired"] and finding not in own:
