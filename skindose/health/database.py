@@ -7,17 +7,15 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from skindose import site
 from skindose.errors import RegistryError, SettingsError
 from skindose.health import rhythm
 from skindose.health.notes import Note, fault, lasting, ok, times, warning
 from skindose.registry import home, look_at, open_registry
+from skindose.registry.records import Heard
 from skindose.units import bytes_to_mb
 
-if TYPE_CHECKING:
-_DAY_S = 86400
 _LEAST_MB, _EASY_MB = 200, 1000  # free: below it is a matter of days, below that of attention
 _AHEAD_DAYS = 30
 _AHEAD_OF_US_S = 300
