@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from skindose import site
 from skindose.report import counted
+from skindose.report.counted import Earlier
 from skindose.report.findings import trigger_row
-from skindose.report.mail_words import Earlier
 from skindose.triggers import followup
-from skindose.triggers.followup import Due, due, plan
+from skindose.triggers.followup import Due
 from skindose.units import mgy_to_gy
 
 Sum = Mapping[str, Any]  # as registry.sums has it
 
 
-def in_mail(procedure: int, of_sum: int | None) -> tuple[Earlier | None, Sum | None]:
-    """What a mail says of earlier procedures, and the sum that its alert is about.
+class Counted(NamedTuple):
+    """Earlier procedures in a mail.
 
-    of_sum   key of the sum that raised the alert: of its window the sum that holds now; None: of the longest window
-    raises   RegistryError
+    words      None: they were not looked for
+    findings   of rules that count them, as in result.json
+    raised     sums that raised alerts of the mail
+    """
+
+    words: Earlier | None
+    findings: list[dict[str, Any]]
+    raised: Sequence[Sum]
+
+
+def in_mail(procedure: int, sums_of_alerts: Iterable[int]) -> Counted:
+    """What a mail says of earlier procedures: of the window that an alert is about, else of the longest.
+
+    sums_of_alerts   keys of the sums that raised alerts of this mail
+    raises           RegistryError
     """
     from skindose.registry import sums
 
-    known = sums.known(procedure)
-    raised = None if of_sum is None else sums.of(of_sum)
-    if known is None:
-        return None, raised
-    if raised is not None:
-        chosen = next((one for one in known.sums if one["window_days"] == raised["window_days"]), raised)
-    elif known.sums:
-        chosen = max(known.sums, key=lambda one: one["window_days"] or 0)
+    known, raised = sums.known(procedure), [sums.of(key) for key in sums_of_alerts]
+    holding = known.sums if known else []
+    findings = [finding for one in (*holding, *raised) for finding in one["findings"]]
+    if raised:
+        windows = [one["window_days"] for one in raised]
+        chosen = next((one for one in holding if one["window_days"] in windows), raised[0])
+    elif holding:
+        chosen = max(holding, key=lambda one: one["window_days"] or 0)
     else:
-        return _without_sum(known.nearest_days), None
-    return told(chosen, known.highest_mgy), raised
+        return Counted(_without_sum(known.nearest_days) if known else None, findings, raised)
+    return Counted(told(chosen, known.highest_mgy if known else None), findings, raised)
 
 
 def _without_sum(nearest_days: int | None) -> Earlier | None:
@@ -65,7 +78,9 @@ def told(chosen: Sum, highest_mgy: float | None) -> Earlier:
     )
 
 
-def judged_with(triggers: list[dict[str, Any]], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def judged_with(
+    triggers: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """The findings of a result, of which those that count earlier procedures are the sum's."""
     of_sum = {(one["rule"], one["quantity"]): one for one in findings}
     return [of_sum.get((one["rule"], one["quantity"]), one) for one in triggers]
@@ -88,13 +103,20 @@ def in_report(procedure: int, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"earlier": counted.block(known.sums, known.highest_mgy), "triggers": triggers}
 
 
-def contacts(raised: Sum, day: date | None) -> tuple[Due, ...]:
-    """The follow-up that a sum asks for, counted from the day of the last procedure."""
-    peak = raised["document"]["peak"]
-    peak_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
-    bound = bool(peak and peak["lower_bound_reason"])
-    fired = followup.starts({"triggers": raised["findings"]})
-    return due(plan(peak_gy, fired, lower_bound=bound), day) if day else ()
+def contacts(planned: tuple[Due, ...], raised: Iterable[Sum], day: date | None) -> tuple[Due, ...]:
+    """The follow-up of the procedure with what sums ask for, counted from its day, in order of time."""
+    wanted = {one.name: one for one in planned}
+    if day is None:
+        return planned
+    for one in raised:
+        peak = one["document"]["peak"]
+        peak_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
+        bound = bool(peak and peak["lower_bound_reason"])
+        due = followup.due(
+            followup.plan(peak_gy, followup.starts({"triggers": one["findings"]}), lower_bound=bound), day
+        )
+        wanted |= {each.name: each for each in due}
+    return tuple(sorted(wanted.values(), key=lambda one: one.first))
 
 
 def shown(procedure: int) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ class _Work:
     seconds: float = 0.0
 
 
-__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "take", "task"]
+__all__ = ["SETTLED_S", "Taken", "Task", "add_up", "files_of", "recompute", "take", "task"]
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:

@@ -139,11 +139,8 @@ class _Making:
         if known is None:
             return compose_digest(letter.lines, envelope)
         facts, picture = self._of(known)
-        before, of_sum = earlier.in_mail(known.procedure, known.of_sum)
-        contacts = planned(facts)
-        if of_sum is not None:
-            facts = {**facts, "triggers": earlier.judged_with(facts["triggers"], of_sum["findings"])}
-            contacts = earlier.contacts(of_sum, procedure_day(facts))
+        before = earlier.in_mail(known.procedure, known.sums)
+        facts = facts | {"triggers": earlier.judged_with(facts["triggers"], before.findings)}
         alert = Alert(
             case=known.case,
             level=known.severity,
@@ -154,10 +151,10 @@ class _Making:
             told=known.told,
             room=people.room.get(known.station, ""),
             base_address=people.base_address,
-            earlier=before,
-            of_sum=known.head_is_of_sum,
+            earlier=before.words,
+            of_sum=known.of_sum,
             escalated_from=known.escalated_from,
-            contacts=contacts,
+            contacts=earlier.contacts(planned(facts), before.raised, procedure_day(facts)),
             also=known.also,
         )
         return mail.compose(alert, facts, envelope, picture)

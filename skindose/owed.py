@@ -17,8 +17,11 @@ class Owed:
     another report, another configuration or version. That it was tried is kept in the registry.
     """
 
-    def __init__(self, how: Task) -> None:
-        self._how = how
+    def __init__(self, how: Task, asked: bool = False) -> None:
+        """asked   what failed is tried again although nothing changed"""
+        site = dependence.files_as_they_are(how.settings)
+        self._with = [__version__, dependence.shown(how.settings), how.rules.digest, repr(site)]
+        self._asked = asked
         self._procedures: set[int] | None = None
 
     def add(self, procedure: int) -> None:
@@ -31,9 +34,9 @@ class Owed:
         from skindose.registry import reading
 
         found = reading.outdated(None, self._procedures)
-        left = {one for one in found if not reading.was_tried(self._key(one))} if self._procedures is None else {*found}
-        self._procedures = left
-        yield from sorted(left)
+        first = self._procedures is None and not self._asked
+        self._procedures = {one for one in found if not (first and reading.was_tried(self._key(one)))}
+        yield from sorted(self._procedures)
 
     def paid(self, procedure: int) -> None:
         """It has the result of all its reports."""
@@ -61,8 +64,8 @@ class Owed:
 
     def _key(self, procedure: int) -> str:
         """Of what decides whether it would come out otherwise."""
-        from skindose.registry import audit
+        from skindose.registry import audit, corrections
 
-        inputs = self._inputs(procedure)
-        how = [dependence.shown(self._how.settings), dependence.files_as_they_are(self._how.settings), __version__]
-        return hashlib.sha256(audit.canonical(["tried", inputs, how]).encode()).hexdigest()
+        hold = [one.key for one in corrections.active(procedure)]
+        known = ["tried", self._inputs(procedure), hold, self._with]
+        return hashlib.sha256(audit.canonical(known).encode()).hexdigest()

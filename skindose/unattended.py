@@ -43,7 +43,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def batch(
-    paths: Paths,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR|FILE...", help="reports, and folders with reports", show_default=False),
+    ] = None,
     jobs: Jobs = 1,
     config: Config = None,
     recompute: Annotated[
@@ -56,6 +59,9 @@ def batch(
     from skindose import intake
     from skindose.owed import Owed
 
+    paths = paths or []
+    if not (paths or recompute):
+        raise SettingsError("nothing is given to take in", "batch", "Name files or folders, or give --recompute.")
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
@@ -63,7 +69,7 @@ def batch(
         files = list(intake.files_of(path for path in paths if path not in missing))
         told.total = len(files)
         due = _outdated(how, asked=recompute)
-        owed = Owed(how)
+        owed = Owed(how, asked=recompute)
         unsettled = told.all(intake.take(registry, files, how, pool, owed))
         if unsettled:
             time.sleep(intake.SETTLED_S)
@@ -103,7 +109,10 @@ def watch(
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
     of_site: object = None
+    newest: int | None = None
     with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
+        from skindose.registry import reading
+
         owed = Owed(how)
         while True:
             told.alive()
@@ -114,7 +123,9 @@ def watch(
                 if (now := dependence.files_as_they_are(how.settings)) != of_site:
                     told.all(intake.recompute(registry, _look_again(how), how, pool))
                     of_site = now
-                told.all(intake.add_up(registry, how, pool))
+                if (made := reading.newest_result()) != newest:  # also what somebody corrected beside
+                    told.all(intake.add_up(registry, how, pool))
+                    newest = made
                 mails(registry)
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)
@@ -271,7 +282,7 @@ class _Told:
     def _clock(self, outcome: Taken) -> None:
         """The rate is that of the files that were worked on: those that are known pass a hundred times as fast."""
         now = time.monotonic()
-        if outcome.what not in ("known", "elsewhere", "unsettled", "joined"):
+        if outcome.what in ("stored", "quarantined") or (outcome.what == "failed" and outcome.sha256):
             self._worked += 1
             self._worked_s += now - self._mark
         self._mark = now

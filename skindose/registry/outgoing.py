@@ -53,10 +53,10 @@ class Letter(NamedTuple):
 class AlertFacts(NamedTuple):
     """What a mail tells of its most severe alert.
 
-    result           digest of result.json
-    also             rule, quantity and severity of the others in it
-    of_sum           key of the sum of procedures that raised one of them; None: the procedure alone raised all
-    head_is_of_sum   that it raised the most severe one
+    result   digest of result.json
+    also     rule, quantity and severity of the others in it
+    of_sum   it was raised by a sum of procedures
+    sums     keys of the sums that raised any of them
     """
 
     case: str
@@ -72,8 +72,8 @@ class AlertFacts(NamedTuple):
     told: tuple[str, ...]
     escalated_from: str
     also: tuple[tuple[str, str, int], ...] = ()
-    of_sum: int | None = None
-    head_is_of_sum: bool = False
+    of_sum: bool = False
+    sums: tuple[int, ...] = ()
 
 
 class To(NamedTuple):
@@ -249,9 +249,8 @@ def _letter(row: Outgoing, own: str) -> Letter:
 def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
     """Of the newest result that any of them was raised of."""
     head = alerts[0]
-    documents = [json.loads(alert.document) for alert in alerts]
-    said = max(documents, key=lambda one: int(one["version"]))
-    of_sums = [one.get("sum") for one in documents]
+    all_said = [json.loads(alert.document) for alert in alerts]
+    said = max(all_said, key=lambda one: int(one["version"]))
     row = Computation.objects.get(procedure_id=head.procedure_id, version=said["version"])
     by = document["acknowledge_by"]
     return AlertFacts(
@@ -260,7 +259,8 @@ def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
         datetime.fromisoformat(by) if by else head.raised_at,
         tuple(document["told"]), document["escalated_from"],
         tuple((alert.rule, alert.quantity, alert.severity) for alert in alerts[1:]),
-        next((one for one in of_sums if one is not None), None), of_sums[0] is not None,
+        "sum" in json.loads(head.document),
+        tuple(sorted({one["sum"] for one in all_said if "sum" in one})),
     )  # fmt: skip
 
 

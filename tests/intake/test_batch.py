@@ -201,6 +201,7 @@ def test_what_failed_is_tried_again_when_something_changed(sqlite_home, feed, co
 
     with monkeypatch.context() as patch:
         patch.setattr("skindose.intake.compute_case", fails)
+        patch.setattr("skindose.recompute.compute_case", fails)
         batch(feed.folder, "--config", config, code=1)
         batch(feed.folder, "--config", config)
         assert tried == [1]
