@@ -79,8 +79,39 @@ def device(procedure: Procedure) -> dict[str, Any]:
     return {**said, "items": sorted(held_by(procedure))}
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What is the same for all results of a moment: read once for many.
+
+    same       the part of their configurations that is
+    profiles   stamps of the site's profiles
+    records    the site's calibration records, each with its digest
+    """
+
+    same: Mapping[str, Any]
+    profiles: tuple[tuple[str, int, int], ...]
+    records: tuple[tuple[Loaded, str], ...]
+
+
+def standing(how: Task) -> Standing:
+    """The site's files as they are now.
+
+    raises   SettingsError for a mistake in one
+    """
+    settings = how.settings
+    given = [name for name in ("calibration_folder", "profile_folder") if getattr(settings, name)]
+    same = {
+        "software": __version__,
+        "settings": shown(settings),
+        "folders": given,
+        "rules": how.rules.digest,
+    }
+    records = _records(settings.calibration_folder, stamps(settings.calibration_folder))
+    return Standing(same, stamps(settings.profile_folder), records)
+
+
 def configuration(
-    how: Task, corrected: Settings, device: Mapping[str, Any], corrections: Sequence[str] = ()
+    now: Standing, corrected: Settings, device: Mapping[str, Any], corrections: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What a result depends on.
 
@@ -90,14 +121,11 @@ def configuration(
     raises        SettingsError for a mistake in a profile or record
     """
     header = Header(**{name: device[name] for name in _DEVICE})
-    given = {name for name in ("profile_folder", "calibration_folder") if getattr(how.settings, name)}
+    concerned = calibration.concerned([each for each, _ in now.records], header)
     return {
-        "software": __version__,
-        "settings": shown(how.settings),
-        "folders": sorted(given),
-        "rules": how.rules.digest,
-        "profile": _profile(corrected, header, frozenset(device["items"])),
-        "records": _concerned(corrected.calibration_folder, header),
+        **now.same,
+        "profile": _profile(corrected, header, frozenset(device["items"]), now.profiles),
+        "records": [[each.record.name, digest] for each, digest in now.records if each in concerned],
         "body": _mesh(corrected.phantom),
         "corrections": list(corrections),
         "read": {"reader": reader(), "region": corrected.region, "correct": list(corrected.correct)},
@@ -196,11 +224,10 @@ def files_as_they_are(settings: Settings) -> tuple[object, ...]:
     return stamps(settings.profile_folder), stamps(settings.calibration_folder)
 
 
-def _profile(settings: Settings, header: Header, items: frozenset[str]) -> dict[str, Any]:
+def _profile(settings: Settings, header: Header, items: frozenset[str], profiles: Any) -> dict[str, Any]:
     named = settings.profile
     version = Path(named).stat().st_mtime_ns if named and Path(named).is_file() else 0
-    folder = settings.profile_folder
-    return dict(_chosen(named, version, folder, stamps(folder), (header, items)))
+    return dict(_chosen(named, version, settings.profile_folder, profiles, (header, items)))
 
 
 @lru_cache(maxsize=1024)
@@ -221,12 +248,6 @@ def _records(folder: Path | None, _stamps: Any) -> tuple[tuple[Loaded, str], ...
     return tuple((each, _digest(each)) for each in calibration.load_folder(folder))
 
 
-def _concerned(folder: Path | None, header: Header) -> list[list[str]]:
-    known = _records(folder, stamps(folder))
-    concerned = calibration.concerned([each for each, _ in known], header)
-    return [[each.record.name, digest] for each, digest in known if each in concerned]
-
-
 def _digest(part: Profile | Loaded) -> str:
     """Of what a profile or record says, without comments and layout."""
     said = json.dumps(part.model_dump(mode="json"), sort_keys=True)
@@ -235,7 +256,9 @@ def _digest(part: Profile | Loaded) -> str:
 
 def _mesh(name: str) -> str:
     """Digest of a mesh file; "" of a body that the program makes."""
+    if name.strip().lower() in phantom.NAMES:
+        return ""
     path = Path(name).expanduser()
-    if name.strip().lower() in phantom.NAMES or not path.is_file():
+    if not path.is_file():
         return ""
     return hashlib.sha256(path.read_bytes()).hexdigest()

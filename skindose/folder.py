@@ -140,13 +140,13 @@ def _bytes(path: Path) -> bytes:
 # --- Writing
 
 
-def write_result(result: Result, folder: Path, review: Mapping[str, Any] | None = None) -> Written:
+def write_result(result: Result, folder: Path, more: Mapping[str, Any] | None = None) -> Written:
     """Write a result folder: whole, replacing a former result, or not at all.
 
-    review   as `report.render` takes it
+    more     as `report.render` takes it
     raises   OutputError; nothing half-written stays behind and a former result stays as it was
     """
-    files = render(result, review)
+    files = render(result, more)
     _refuse_foreign(folder)
     replaced = _former(folder, result.procedure)
     fresh = _beside(folder, "partial")

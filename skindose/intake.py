@@ -62,7 +62,7 @@ class _Work:
     seconds: float = 0.0
 
 
-__all__ = ["SETTLED_S", "Taken", "Task", "files_of", "recompute", "take", "task"]
+__all__ = ["SETTLED_S", "Taken", "Task", "add_up", "files_of", "recompute", "take", "task"]
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
@@ -108,7 +108,6 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed:
         elif taken.what == "joined":
             owed.paid(procedure)
         yield taken
-    yield from _summed(registry, how, pool)
 
 
 def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool: Pool) -> Iterator[Taken]:
@@ -119,11 +118,13 @@ def recompute(registry: Registry, due: Sequence[again.Outdated], how: Task, pool
     """
     for done in again.run(registry, due, how, pool):
         yield Taken(done.what, "", done.case_number, done.seconds, done.reason)
-    yield from _summed(registry, how, pool)
 
 
-def _summed(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
-    """Sums of patients whose results changed, by this run or by one that was killed before them."""
+def add_up(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Sums of patients whose results changed: by this run, by one that was killed before them, or by a correction.
+
+    raises   RegistryError
+    """
     for one in summing.follow(registry, how.rules, how.site, pool):
         what = "failed" if one.reason else "summed"
         yield Taken(what, "", one.case_number, one.seconds, one.reason)
@@ -306,7 +307,7 @@ def _work(data: bytes, how: Task) -> _Work:
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
         result = compute_case(prepare(procedure, how.settings, how.rules))
-        made_with = dependence.configuration(how, how.settings, dependence.device(procedure))
+        made_with = dependence.configuration(dependence.standing(how), how.settings, dependence.device(procedure))
         return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error

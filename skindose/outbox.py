@@ -14,14 +14,14 @@ from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from skindose import notify
+from skindose import earlier, notify
 from skindose.errors import SkindoseError
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
 from skindose.registry import Registry
 from skindose.report import mail
 from skindose.report.digest import compose_digest
-from skindose.report.mail_words import Alert, planned
+from skindose.report.mail_words import Alert, planned, procedure_day
 from skindose.triggers import RuleSet
 
 Deliver = Callable[[EmailMessage, Sequence[str], MailServer], dict[str, Outcome]]
@@ -139,6 +139,8 @@ class _Making:
         if known is None:
             return compose_digest(letter.lines, envelope)
         facts, picture = self._of(known)
+        before = earlier.in_mail(known.procedure, known.sums)
+        facts = facts | {"triggers": earlier.judged_with(facts["triggers"], before.findings)}
         alert = Alert(
             case=known.case,
             level=known.severity,
@@ -149,8 +151,10 @@ class _Making:
             told=known.told,
             room=people.room.get(known.station, ""),
             base_address=people.base_address,
+            earlier=before.words,
+            of_sum=known.of_sum,
             escalated_from=known.escalated_from,
-            contacts=planned(facts),
+            contacts=earlier.contacts(planned(facts), before.raised, procedure_day(facts)),
             also=known.also,
         )
         return mail.compose(alert, facts, envelope, picture)

@@ -95,7 +95,8 @@ def list_procedures(
 
 @app.command()
 def show(case: CaseNumber, as_json: AsJson = False) -> None:
-    """Show one procedure: its reports, and every result that it ever had."""
+    """Show one procedure: its reports, every result that it ever had, and the sums with the patient's earlier ones."""
+    from skindose import earlier
     from skindose.registry import open_registry
 
     with open_registry():
@@ -108,6 +109,7 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
             "reports": reading.reports(procedure),
             "results": [{**one, "reviewed": signed.get(one["version"], [])} for one in reading.versions(procedure)],
             "corrections": corrections.history(procedure),
+            "sums": earlier.shown(procedure),
             "same_patient": [row.case_number for row in reading.procedures(None, procedure) if row.case_number != case],
         }
     if as_json:
@@ -121,6 +123,8 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
         for line in _result_lines(result, former, document["corrections"]):
             typer.echo(line)
         former = result
+    for line in earlier.lines(document["sums"]):
+        typer.echo(line)
     typer.echo(f"Other procedures of this patient: {', '.join(document['same_patient']) or 'none'}.")
 
 
@@ -160,6 +164,7 @@ def export(
 
     The files carry what the reports carry, the patient's name and number included.
     """
+    from skindose import earlier, summing, sums
     from skindose.folder import reason, write_result
     from skindose.registry import open_registry
 
@@ -171,6 +176,8 @@ def export(
         kept = reading.open_kept(procedure, version)
         chosen = version or reading.versions(procedure)[-1]["version"]
         reviewed = signoff.document(procedure, chosen)
+        before = earlier.in_report(procedure, kept.facts) if version is None else {}
+        added = summing.again(procedure) if before and before["earlier"]["sums"] else None
     result = _again(kept)
     if reviewed["signed"] and not _is_the_same(result, kept):
         typer.echo("This version of the program makes another map than was reviewed: it is unsigned.", err=True)
@@ -181,8 +188,10 @@ def export(
             (folder / f"{digest[:16]}.dcm").write_bytes(data)
     except OSError as error:
         raise OutputError(f"cannot write: {reason(error)}", str(folder), "Choose another folder.") from None
-    write_result(result, folder / case, reviewed)
-    typer.echo(f"Written: {len(reports)} report{'' if len(reports) == 1 else 's'} and {folder / case}")
+    write_result(result, folder / case, {"review": reviewed, **before})
+    more = sums.write(*added, folder / f"{case}-sum") if added else ()
+    named = ", ".join(["", *more])
+    typer.echo(f"Written: {len(reports)} report{'' if len(reports) == 1 else 's'} and {folder / case}{named}")
 
 
 def _again(kept: Kept) -> Result:

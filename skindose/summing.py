@@ -6,16 +6,17 @@ each body. A worker gets bytes and gives back what is stored.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skindose import cumulative, dryrun
+from skindose import __version__, cumulative, dryrun
 from skindose.cumulative import Cumulative, Part
 from skindose.errors import InputError, SkindoseError
 from skindose.pool import Pool
@@ -30,6 +31,7 @@ from skindose.triggers import RuleSet
 if TYPE_CHECKING:
     from skindose.registry.sums import Due
 
+ONE_PATIENT = "Of one patient by number and issuer, as the reports state them."
 _PATIENTS = 8  # whose results are held at once
 
 
@@ -60,7 +62,7 @@ def follow(registry: Registry, rules: RuleSet, site: Site, pool: Pool) -> Iterat
     """
     from skindose.registry import claims, sums
 
-    due = sums.due(windows(rules, site), site.cumulative_lifetime)
+    due = _untried(sums.due(windows(rules, site), site.cumulative_lifetime))
     for first in range(0, len(due), _PATIENTS):
         patients = {f"sums of {own[0].procedure}": own for own in due[first : first + _PATIENTS]}
         mine = claims.claim(registry, patients)
@@ -70,24 +72,39 @@ def follow(registry: Registry, rules: RuleSet, site: Site, pool: Pool) -> Iterat
             claims.release(registry, mine)
 
 
+def _untried(due: Iterable[list[Due]]) -> list[list[Due]]:
+    """Without those of the same results that this program could not make."""
+    from skindose.registry import reading
+
+    keys = {_key(one): one for own in due for one in own}
+    failed = reading.failed(keys)
+    left = [[one for one in own if _key(one) not in failed] for own in due]
+    return [own for own in left if own]
+
+
+def _key(one: Due) -> str:
+    """What a try is noted by."""
+    parts = ",".join(map(str, one.computations))
+    return hashlib.sha256(f"sum {__version__} {one.procedure} {one.window_days} {parts}".encode()).hexdigest()
+
+
 def windows(rules: RuleSet, site: Site) -> set[int]:
     """The windows that sums are made of, in days: the site's, and those that rules name."""
     return {site.cumulative_window_days, *(rule.window_days for rule in rules.rules if rule.window_days)}
 
 
 def _make(registry: Registry, patients: Mapping[str, Sequence[Due]], rules: RuleSet, pool: Pool) -> Iterator[Followed]:
-    from skindose.registry import sums
+    from skindose.registry import store, sums
 
     tasks = {
         name: ([_wanted(one) for one in own], sums.stored({pk for one in own for pk in one.computations}), rules)
         for name, own in patients.items()
     }
     for name, made in pool.run(_work, tasks):
-        if isinstance(made, SkindoseError):
-            yield Followed(patients[name][0].case_number, 0.0, made.what)
-            continue
-        for one, (added, seconds) in zip(patients[name], made, strict=True):
+        each = [(made, 0.0)] * len(patients[name]) if isinstance(made, SkindoseError) else made
+        for one, (added, seconds) in zip(patients[name], each, strict=True):
             if isinstance(added, SkindoseError):
+                store.quarantine(registry, _key(one), f"sum of {one.case_number}", added.what, added.remedy)
                 yield Followed(one.case_number, seconds, added.what)
             elif sums.put(registry, one, added) is not None:
                 yield Followed(one.case_number, seconds)
@@ -97,6 +114,18 @@ def _wanted(one: Due) -> _Wanted:
     mixed = ", ".join(one.left_out)
     notes = (f"left out, since reports of one study name different patients: {mixed}; look at it",) if mixed else ()
     return _Wanted(one.computation, one.window_days, one.computations, notes)
+
+
+def again(procedure: int) -> tuple[dict[str, Any], Cumulative]:
+    """The sum of a procedure's longest window: its document as it is stored, and the sum made again for its picture.
+
+    raises   RegistryError, InputError
+    """
+    from skindose.registry import sums
+
+    kept = max(sums.current(procedure), key=lambda one: len(one["parts"]))
+    parts = [open_part(one) for one in sums.stored(kept["parts"]).values()]
+    return kept["document"], cumulative.add(parts, kept["window_days"], same_patient=True)
 
 
 # --- In the worker
@@ -145,7 +174,8 @@ def open_part(stored: Stored) -> Part:
 def _added(wanted: _Wanted, found: Cumulative, facts: Mapping[str, Any], rules: RuleSet) -> AddedUp:
     """facts   result.json of the procedure that the window ends with"""
     document = report.to_dict(found)
-    document["notes"] = [*wanted.notes, *document["notes"]]
+    said = [note for note in document["notes"] if note != report.NOBODY_CHECKED]
+    document["notes"] = [*wanted.notes, *said, ONE_PATIENT]
     packed = pack_map(found.dose_mgy, np.zeros_like(found.dose_mgy), skin_digest(found.body)) if found.peak else None
     return AddedUp(document, packed, _findings(wanted.window_days, found, facts, rules))
 
@@ -159,4 +189,6 @@ def _findings(
         return ()
     context = replace(dryrun.context(facts), counted_days=window_days or 0)
     said = cumulative.judged(found, rules.model_copy(update={"rules": counting}), context)
-    return tuple(trigger(one) for one in said.findings)
+    count = len(found.procedures)
+    words = f"{count} procedure{'s' if count > 1 else ''} within {window_days} days added up"
+    return tuple(trigger(replace(one, note="; ".join(filter(None, (words, one.note))))) for one in said.findings)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skindose import cumulative, folder
-from skindose.cumulative import Part
+from skindose.cumulative import Cumulative, Part
 from skindose.errors import OutputError
 from skindose.report import MAP, RESULT
 from skindose.report import cumulative as report
@@ -26,8 +26,14 @@ def run(
     """
     found = cumulative.add([open_part(path) for path in results], window_days, same_patient)
     document = report.to_dict(found)
-    if out is None:
-        return document, ()
+    return document, write(document, found, out) if out is not None else ()
+
+
+def write(document: dict[str, Any], found: Cumulative, out: Path) -> tuple[str, ...]:
+    """cumulative.json and the picture of the sum into a folder; returns the files.
+
+    raises   OutputError
+    """
     files = {FILE: (summary_json(document), b"{")}
     if found.peak:
         files[PICTURE] = report.picture(found), b"\x89PNG"
@@ -38,7 +44,7 @@ def run(
         raise OutputError(what, str(out), "Choose another folder.") from None
     for name, (content, begins) in files.items():
         folder.write_file(out / name, content, begins)
-    return document, tuple(str(out / name) for name in files)
+    return tuple(str(out / name) for name in files)
 
 
 def open_part(path: Path) -> Part:

@@ -44,7 +44,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def batch(
-    paths: Paths,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR|FILE...", help="reports, and folders with reports", show_default=False),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -62,6 +65,9 @@ def batch(
     from skindose import intake, threads
     from skindose.owed import Owed
 
+    paths = paths or []
+    if not (paths or recompute):
+        raise SettingsError("nothing is given to take in", "batch", "Name files or folders, or give --recompute.")
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
@@ -76,6 +82,7 @@ def batch(
             time.sleep(intake.SETTLED_S)
             unsettled = told.all(intake.take(registry, unsettled, how, pool, owed))
         told.all(intake.recompute(registry, due, how, pool))
+        told.all(intake.add_up(registry, how, pool))
         sent = mails(registry)
     count = dict(told.count) | {"unsettled": len(unsettled)}
     if as_json:
@@ -109,7 +116,10 @@ def watch(
             raise InputError("there is no such folder", path.name, "Make it, or check the name.")
     seen: dict[Path, tuple[int, int]] = {}
     of_site: object = None
+    newest: int | None = None
     with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
+        from skindose.registry import reading
+
         owed = Owed(how)
         while True:
             told.alive()
@@ -120,6 +130,9 @@ def watch(
                 if (now := dependence.files_as_they_are(how.settings)) != of_site:
                     told.all(intake.recompute(registry, _look_again(how), how, pool))
                     of_site = now
+                if (made := reading.newest_result()) != newest:  # also what somebody corrected beside
+                    told.all(intake.add_up(registry, how, pool))
+                    newest = made
                 mails(registry)
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)

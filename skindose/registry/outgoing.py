@@ -51,9 +51,12 @@ class Letter(NamedTuple):
 
 
 class AlertFacts(NamedTuple):
-    """What a mail tells of its most severe alert; `result` is the digest of result.json.
+    """What a mail tells of its most severe alert.
 
-    also   rule, quantity and severity of the others in it
+    result   digest of result.json
+    also     rule, quantity and severity of the others in it
+    of_sum   it was raised by a sum of procedures
+    sums     keys of the sums that raised any of them
     """
 
     case: str
@@ -69,6 +72,8 @@ class AlertFacts(NamedTuple):
     told: tuple[str, ...]
     escalated_from: str
     also: tuple[tuple[str, str, int], ...] = ()
+    of_sum: bool = False
+    sums: tuple[int, ...] = ()
 
 
 class To(NamedTuple):
@@ -244,7 +249,8 @@ def _letter(row: Outgoing, own: str) -> Letter:
 def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
     """Of the newest result that any of them was raised of."""
     head = alerts[0]
-    said = max((json.loads(alert.document) for alert in alerts), key=lambda one: int(one["version"]))
+    all_said = [json.loads(alert.document) for alert in alerts]
+    said = max(all_said, key=lambda one: int(one["version"]))
     row = Computation.objects.get(procedure_id=head.procedure_id, version=said["version"])
     by = document["acknowledge_by"]
     return AlertFacts(
@@ -253,6 +259,8 @@ def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
         datetime.fromisoformat(by) if by else head.raised_at,
         tuple(document["told"]), document["escalated_from"],
         tuple((alert.rule, alert.quantity, alert.severity) for alert in alerts[1:]),
+        "sum" in json.loads(head.document),
+        tuple(sorted({one["sum"] for one in all_said if "sum" in one})),
     )  # fmt: skip
 
 

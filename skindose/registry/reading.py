@@ -144,6 +144,15 @@ def _outdated(configuration_sha256: str | None, which: Q, part: list[int] | None
         ]
 
 
+def newest_result() -> int | None:
+    """What changes with every new result.
+
+    raises   RegistryError
+    """
+    with guarded():
+        return Computation.objects.aggregate(last=Max("pk"))["last"]  # type: ignore[no-any-return]
+
+
 def current(procedures: Iterable[int] | None = None) -> Iterator[Current]:
     """The current result of each procedure, or of these, and what it was made with; few are held at once.
 

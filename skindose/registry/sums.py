@@ -235,12 +235,12 @@ def _shown(row: Sum) -> dict[str, Any]:
 class Known(NamedTuple):
     """What is known of a procedure's patient before it.
 
-    alone      he has no other procedure here that is not later
-    highest_mgy   peak of one of those, where it is one that is watched for life
-    sums       `current`
+    nearest_days   how long before the last one was, 0 where the day of one is not known; None: he had none
+    highest_mgy    peak of one of those, where it is one that is watched for life
+    sums           those of `current` that are of the results that hold now
     """
 
-    alone: bool
+    nearest_days: int | None
     highest_mgy: float | None
     sums: list[dict[str, Any]]
 
@@ -256,9 +256,11 @@ def known(procedure: int) -> Known | None:
             return None
         members, mixed = _members(row.patient_id)
     own = members.get(row.patient_id, [])
-    if row.case_number in mixed.get(row.patient_id, ()):
-        return None
     one = next((member for member in own if member.procedure == procedure), None)
-    earlier = _earlier(one, own) if one else []
+    if one is None or row.case_number in mixed.get(row.patient_id, ()):
+        return None
+    earlier = _earlier(one, own)
     highest = max((other.peak_mgy or 0.0 for other in earlier), default=0.0)
-    return Known(not earlier, highest if highest >= WATCHED_MGY else None, current(procedure))
+    nearest = min((_days(other.date, one.date) for other in earlier), default=None)
+    holding = [each for each in current(procedure) if tuple(each["parts"]) == _within(one, own, each["window_days"])]
+    return Known(nearest, highest if highest >= WATCHED_MGY else None, holding)

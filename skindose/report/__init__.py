@@ -28,15 +28,15 @@ __all__ = [
 RESULT, MAP, EVENTS, PAGE, CASE = "result.json", "dosemap.vtp", "events.csv", "report.html", "case.npz"
 
 
-def render(result: Result, review: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+def render(result: Result, more: Mapping[str, Any] | None = None) -> dict[str, bytes]:
     """The result folder: file name -> content. There is no dosemap.vtp where there is no map.
 
-    review   who reviewed it, of a result that a registry has: result.json's `review`
+    more   optional blocks of result.json, which only a registry knows
     result.json has the digests of the files that belong to it.
     """
     files = {EVENTS: events_csv(result), CASE: to_bytes(result.case)}
     if result.dosemap is not None:
         files[MAP] = vtp(result)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    facts = summary(result) | ({"review": dict(review)} if review else {})
+    facts = {**summary(result), **(more or {})}
     return {RESULT: summary_json({**facts, "files": digests}), **files, PAGE: html(result, facts)}

@@ -128,12 +128,22 @@ def _row(label: str, words: str, whole: bool) -> list[str]:
     if whole:
         return [f"{label}:", words]
     if not label:
-        return wrap(words, _COLUMNS)
+        return _wrapped(words)
     indent = " " * (_LABEL + 2)
-    beside = wrap(words, _COLUMNS, initial_indent=indent, subsequent_indent=indent) or [indent]
+    beside = _wrapped(words, indent) or [indent]
     if len(label) >= _LABEL:
         return [f"{label}:", *beside]
     return [f"{label + ':':<{len(indent)}}{beside[0].strip()}", *beside[1:]]
+
+
+_WITH_UNIT = re.compile(r"(?<=\d) (?=%|Gy|mGy|min\b|cm)")
+_NO_BREAK = "\u00a0"
+
+
+def _wrapped(words: str, indent: str = "") -> list[str]:
+    """In lines of 72 letters; a number and its unit stay together."""
+    lines = wrap(_WITH_UNIT.sub(_NO_BREAK, words), _COLUMNS, initial_indent=indent, subsequent_indent=indent)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
 def html(alert: Alert, facts: Facts, said: tuple[Section, ...], picture_id: str) -> str:
@@ -143,7 +153,10 @@ def html(alert: Alert, facts: Facts, said: tuple[Section, ...], picture_id: str)
         headline=headline(alert),
         under=under_headline(alert, facts),
         colour=_COLOURS[alert.level],
-        sections=said,
+        sections=[
+            Section(one.title, tuple((label, _WITH_UNIT.sub(_NO_BREAK, words)) for label, words in one.rows))
+            for one in said
+        ],
         important=[section.title for section in said[:2]],
         address=link(alert),
         picture=picture_id,

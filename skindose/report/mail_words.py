@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from skindose.changes import EXCLUDED
 from skindose.quantities import larger
 from skindose.report.budget import where
+from skindose.report.counted import Earlier, told
 from skindose.report.findings import trigger_row
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity
 from skindose.report.wording import banners, peak_words, reaction
@@ -51,24 +52,6 @@ ASKED = {
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """Earlier procedures of the same patient that the registry added up with this one; totals include this one.
-
-    procedures      how many, without this one
-    peak_mgy        peak of the summed map; None where maps could not be added
-    lower_bound     some studies in the window had no usable report
-    """
-
-    procedures: int
-    window_days: int
-    peak_mgy: float | None = None
-    interval_95_mgy: tuple[float, float] | None = None
-    air_kerma_mgy: float | None = None
-    kap_gycm2: float | None = None
-    lower_bound: bool = False
-
-
-@dataclass(frozen=True)
 class Alert:
     """What a mail needs beside the result; nothing here may name a patient.
 
@@ -81,6 +64,7 @@ class Alert:
     room             the site's alias of the room
     base_address     "https://dose.example.org": where a reader logs in; "": no link
     earlier          None: earlier procedures were not looked for
+    of_sum           the alert is of the sum with earlier procedures, not of this one alone
     escalated_from   the role that did not acknowledge in time; "" where this is the first mail
     contacts         the follow-up
     also             rule, quantity and severity of the other alerts that the same mail tells; none is more severe
@@ -96,6 +80,7 @@ class Alert:
     room: str = ""
     base_address: str = ""
     earlier: Earlier | None = None
+    of_sum: bool = False
     escalated_from: str = ""
     contacts: tuple[Due, ...] = field(default=())
     also: tuple[tuple[str, str, int], ...] = ()
@@ -278,7 +263,7 @@ def _result(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Air kerma at the reference point", format_dose_mgy(kerma_mgy)
     yield "Kerma-area product", format_quantity(kap, "Gy.cm2")
     yield from _reaction(facts)
-    yield "Earlier procedures", _earlier(alert.earlier)
+    yield "Earlier procedures", told(alert.earlier)
 
 
 def _peak(facts: Facts) -> str:
@@ -299,28 +284,12 @@ def _reaction(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "How to read it", found["caveat"]
 
 
-def _earlier(earlier: Earlier | None) -> str:
-    if earlier is None:
-        return "not counted: the numbers are those of this procedure alone"
-    window = f"within {earlier.window_days} days"
-    if not earlier.procedures:
-        return f"none known {window}"
-    many = "procedures" if earlier.procedures > 1 else "procedure"
-    sums = [f"{earlier.procedures} earlier {many} {window} counted"]
-    if earlier.peak_mgy is not None:
-        spread = f" ({format_interval_mgy(*earlier.interval_95_mgy)})" if earlier.interval_95_mgy else ""
-        sums.append(f"peak of the summed map {format_dose_mgy(earlier.peak_mgy)}{spread}")
-    if earlier.air_kerma_mgy is not None:
-        sums.append(f"air kerma together {format_dose_mgy(earlier.air_kerma_mgy)}")
-    if earlier.kap_gycm2 is not None:
-        sums.append(f"kerma-area product together {format_quantity(earlier.kap_gycm2, 'Gy.cm2')}")
-    return "; ".join(sums) + ("; a lower bound: some studies have no usable report" if earlier.lower_bound else "")
-
-
 def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     """The finding the alert is about, then what else was exceeded, by rule."""
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
+    if alert.of_sum:
+        yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
     own = _of(facts, alert.rule, alert.quantity)
     for finding in own:
         yield from _own(trigger_row(finding))
@@ -331,7 +300,7 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         own += found
         said = "; ".join(_finding(trigger_row(one)) for one in found)
         what = f"{plain(rule)}: {said}" if said else plain(rule) or "there is no map"
-        yield "Alert in this mail too", f"level {severity}, {what}"
+        yield "Also alerted", f"level {severity}, {what}"
     others: dict[str, list[str]] = {}
     for finding in facts["triggers"]:
         if finding["fired"] and finding not in own:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from skindose.report import counted
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, percent, words
 from skindose.report.wording import Facts, say
 from skindose.triggers import followup
@@ -56,6 +57,7 @@ def page_two(facts: Facts) -> dict[str, Any]:
         "placement": [
             *((_DETAILS[name], text) for name, text in said["headline"] if name in _DETAILS),
             *(row for row in said["placement"] if row[0] != "Highest cell by region"),
+            *((said["earlier"] or {"rows": []})["rows"]),
         ],
         "texts": lines[:_MOST_TEXTS],
         "texts_left": max(0, len(lines) - _MOST_TEXTS),
@@ -183,7 +185,7 @@ def _flags(facts: Facts) -> list[str]:
     if on_body is not None and on_body < 0.9:
         flags.append(f"{percent(on_body)} of the kerma-area product meets the body as it is placed.")
     flags += [*_placed(facts), *_sized(facts), *_changed(facts)]
-    flags.append("Earlier procedures of this patient are not counted.")
+    flags.append(counted.flag(facts))
     flags.append(f"Warnings: {len(facts['warnings'])}; assumptions: {len(facts['assumptions'])}: see page 2.")
     return flags
 

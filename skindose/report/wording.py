@@ -7,6 +7,7 @@ from typing import Any
 
 from skindose.quantities import contradiction
 from skindose.report.budget import budget_rows, where
+from skindose.report.counted import counted, headline
 from skindose.report.findings import fired, signed, trigger_row, urgency
 from skindose.report.scene import (
     NO_VALUE,
@@ -38,12 +39,13 @@ def say(facts: Facts) -> dict[str, Any]:
         "subtitle": _subtitle(facts),
         "banners": [*banners(facts), *_review(facts)],
         "peak": peak_words(peak),
-        "headline": _headline(facts),
+        "headline": [*_headline(facts), *headline(facts)],
         "fired": fired(facts["triggers"]),
         "areas": _areas(facts),
         "reaction": reaction(facts),
         "signed": signed(facts["trigger_set"]),
         "triggers": [trigger_row(finding) for finding in sorted(facts["triggers"], key=urgency)],
+        "earlier": counted(facts),
         "budget": budget_rows(facts["peak"]),
         "totals": _totals(facts["totals"]),
         "shares": _shares(facts["totals"]),

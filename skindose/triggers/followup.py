@@ -82,9 +82,11 @@ def of_facts(facts: Mapping[str, Any]) -> tuple[Contact, ...]:
 
     facts   result.json
     """
-    peak = facts["peak"]
-    dose_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
-    return plan(dose_gy, starts(facts), lower_bound=bool(peak and peak["lower_bound_reason"]))
+    sums = (one for one in (facts.get("earlier") or {"sums": ()})["sums"] if starts(one))
+    peaks = [facts["peak"], *(one["peak"] for one in sums)]
+    known = [peak for peak in peaks if peak]
+    dose_gy = mgy_to_gy(max(peak["skin_dose_mgy"] for peak in known)) if known else None
+    return plan(dose_gy, starts(facts), lower_bound=any(peak["lower_bound_reason"] for peak in known))
 
 
 def starts(facts: Mapping[str, Any]) -> bool:

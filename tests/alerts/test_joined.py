@@ -54,7 +54,7 @@ def test_alerts_of_one_result_are_one_mail_to_each_recipient(home, server):
     (mail,) = (one for one in mails(handler) if one["To"] == made.A or made.A in one["To"])
     assert mail["Subject"].startswith(f"[skindose] level 2 - case {case} - ")
     said = words(mail)
-    assert said.count("Alert in this mail too") == 2
+    assert said.count("Also alerted") == 2
     assert "level 1, ncrp-168.first: " in said
     assert "Also exceeded" not in said, "all that was exceeded has its alert here"
 
@@ -70,7 +70,7 @@ def test_a_higher_alert_later_is_a_mail_of_its_own(home, server):
         send(registry, port)
     to_a = [mail for mail in mails(handler) if made.A in mail["To"]]
     assert len(to_a) == 2
-    assert words(to_a[1]).count("Alert in this mail too") == 1
+    assert words(to_a[1]).count("Also alerted") == 1
 
 
 def test_escalations_of_one_case_are_one_mail_and_leave_out_what_was_taken_on(home, server):
@@ -88,7 +88,7 @@ def test_escalations_of_one_case_are_one_mail_and_leave_out_what_was_taken_on(ho
         send(registry, port, recipient=everybody())
         (mail,) = mails(handler)
         assert "deputy@example.org" in mail["To"]
-        assert words(mail).count("Alert in this mail too") == 1
+        assert words(mail).count("Also alerted") == 1
         taken(handler)
         too_late(registry)
         assert escalation.escalate(registry, crew) == 1, "the head's"
@@ -110,7 +110,7 @@ def test_sent_again_is_the_same_alerts_in_one_mail(sqlite_home, server):
         assert alerts.resend(registry, case, crew, again=True) == 2
         send(registry, port)
         assert alerts.resend(registry, case, crew) == 0
-    assert [words(mail).count("Alert in this mail too") for mail in mails(handler) if made.A in mail["To"]] == [1, 1]
+    assert [words(mail).count("Also alerted") for mail in mails(handler) if made.A in mail["To"]] == [1, 1]
 
 
 # --- Mails from before

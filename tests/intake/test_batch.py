@@ -45,7 +45,9 @@ def feed(tmp_path):
 def batch(*arguments, code=0):
     done = CliRunner().invoke(cli.app, ["batch", "--json", *map(str, arguments)], catch_exceptions=False)
     assert done.exit_code == code, done.output
-    return json.loads(done.stdout)["outcomes"]
+    found = json.loads(done.stdout)["outcomes"]
+    found.pop("summed", None)  # the reports here are one patient's; sums have tests of their own
+    return found
 
 
 def start(*arguments, command="batch"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skindose import cli, dependence, recompute
+from skindose import cli, dependence, recompute, unattended
 from skindose.config import Settings
 from skindose.registry import open_registry
 from skindose.site import Site
@@ -154,7 +154,7 @@ def test_a_changed_height_computes_again_without_reading_a_report_and_as_if_it_h
     assert batch(feed.folder, "--config", config) == {"known": 1, "unsettled": 0}, "no longer given is no wish"
 
 
-def test_a_recomputation_that_fails_keeps_the_former_result_and_is_tried_once(sqlite_home, feed, config, monkeypatch):
+def test_a_recomputation_that_fails_keeps_the_former_result_and_is_tried_once(home, feed, config, monkeypatch):
     feed.put("a.dcm", made.report("a"))
     batch(feed.folder, "--config", config)
     config.write_text('phantom = "plane"\nheight_cm = 150\n')
@@ -176,7 +176,7 @@ def test_a_recomputation_that_fails_keeps_the_former_result_and_is_tried_once(sq
 
 def test_killed_between_two_it_goes_on_with_the_other(sqlite_home, feed, config, monkeypatch):
     for name in "abc":
-        feed.put(f"{name}.dcm", made.report(name))
+        feed.put(f"{name}.dcm", made.report(name, number=name))
     batch(feed.folder, "--config", config)
     config.write_text('phantom = "plane"\nheight_cm = 150\n')
     whole, count = recompute.make, []
@@ -192,6 +192,31 @@ def test_killed_between_two_it_goes_on_with_the_other(sqlite_home, feed, config,
         run("batch", feed.folder, "--config", config)
     assert batch(feed.folder, "--config", config) == {"known": 3, "recomputed": 2, "unsettled": 0}
     assert [row.version for row in listed()] == [2, 2, 2]
+
+
+def test_watch_sees_a_profile_that_comes_while_it_runs_and_survives_a_mistake_in_one(
+    sqlite_home, feed, config, site, monkeypatch
+):
+    feed.put("a.dcm", made.report("a"))
+    rounds = iter(
+        (
+            lambda: site.profile("room", "mistake = 1"),
+            lambda: site.profile("room", f'manufacturer = "{current()[0].configuration["device"]["manufacturer"]}"'),
+        )
+    )
+
+    def sleep(_):
+        write = next(rounds, None)
+        if write is None:
+            raise KeyboardInterrupt
+        write()
+
+    monkeypatch.setattr(unattended.time, "sleep", sleep)
+    done = CliRunner().invoke(cli.app, ["watch", str(feed.folder), "--config", str(config)])
+    assert "there is no such key" in done.stderr
+    assert "another machine profile than now): computed again now" in done.stderr
+    one, _ = current()
+    assert (one.version, one.configuration["profile"]["name"]) == (2, "room")
 
 
 def test_what_differs_is_told_apart():

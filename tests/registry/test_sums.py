@@ -148,7 +148,7 @@ def test_a_retracted_report_and_a_test_exposure_are_in_no_sum(sqlite_home):
         assert set(sums.follow(registry)) == {found[1].case_number}
         again = held(found[1].procedure)
         assert (len(again["parts"]), again["version"]) == (1, 2)
-        assert table.known(found[1].procedure).alone
+        assert table.known(found[1].procedure).nearest_days is None
 
 
 def test_another_patient_and_nobody_add_with_nothing(sqlite_home):

@@ -438,3 +438,13 @@ def test_in_a_browser_it_fits_and_asks_for_nothing(facts, png, tmp_path):
         assert browser.requests() == [path.as_uri()]
     finally:
         browser.close()
+
+
+def test_a_number_and_its_unit_stay_on_one_line():
+    from skindose.report.mail import _wrapped
+
+    words = "air kerma at the reference point, level 5.00 Gy, exceeded with a probability of 100 % in 47.1 min"
+    for length in range(len(words)):
+        lines = _wrapped("x" * (length % 70) + " " + words)
+        for part in ("5.00 Gy", "100 %", "47.1 min"):
+            assert any(part in line for line in lines), lines
