@@ -46,13 +46,15 @@ class Corrected:
 class Opened:
     """A case that is to be corrected.
 
-    how   as the site works now (--config); None: everything else stays as the current result has it
+    how      as the site works now (--config); None: everything else stays as the current result has it
+    joined   its current result is of the reports that count
     """
 
     current: Current
     case: Case
     active: tuple[Correction, ...]
     how: Task | None
+    joined: bool
 
 
 def opened(case_number: str, config: Path | None = None) -> Opened:
@@ -71,7 +73,8 @@ def opened(case_number: str, config: Path | None = None) -> Opened:
         raise RegistryError(what, case_number, "Run `skindose batch --recompute` first.")
     how = dependence.task(Settings.load(config, {}), site.load(home.place().folder)) if config else None
     case = cases.from_bytes(reading.content(current.case), {})
-    return Opened(current, case, corrections.active(procedure), how)
+    joined = not reading.outdated(None, [procedure])
+    return Opened(current, case, corrections.active(procedure), how, joined)
 
 
 def correct(of: Opened, given: Mapping[str, Any], by: str, reason: str, whole: bool = False) -> Corrected:
@@ -168,7 +171,8 @@ def _made(of: Opened, one: Correction, corrections: tuple[Correction, ...], why:
         base = Settings(**of.current.configuration["settings"])
         wanted = corrected.applied(base, corrections)
         now = _configuration(of.current, wanted, corrections)
-        if now["read"] == of.current.configuration["read"] and wanted.profile == of.case.settings.profile:
+        same = of.joined and wanted.profile == of.case.settings.profile
+        if same and now["read"] == of.current.configuration["read"]:
             result = _as_it_was(of, wanted, corrections, now, why)
             return Corrected(of.current, one, result, of.case.rules)
         how = _of_the_result(of, base)
@@ -226,4 +230,4 @@ def _source(of: Opened, how: Task, corrections: tuple[Correction, ...], why: str
     keys = [each.key for each in corrections]
     made = of.current.configuration
     now = dependence.configuration(dependence.standing(how), wanted, made["device"], keys)
-    return recompute.source(of.current, corrections, why, dependence.same_events(made, now))
+    return recompute.source(of.current, corrections, why, of.joined and dependence.same_events(made, now))

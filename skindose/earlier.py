@@ -78,7 +78,9 @@ def told(chosen: Sum, highest_mgy: float | None) -> Earlier:
     )
 
 
-def judged_with(triggers: list[dict[str, Any]], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def judged_with(
+    triggers: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """The findings of a result, of which those that count earlier procedures are the sum's."""
     of_sum = {(one["rule"], one["quantity"]): one for one in findings}
     return [of_sum.get((one["rule"], one["quantity"]), one) for one in triggers]

@@ -188,3 +188,17 @@ def test_events_are_told_again_by_their_uid():
     assert (gone.exclude, gone.correct) == ("2,3=why; 3-", ())
     with pytest.raises(SettingsError, match="not found again"):
         corrected.applied(Settings(), [one], ("a", "a", "b"))
+
+
+def test_a_correction_whose_events_are_not_found_again_can_be_taken_back(case, feed, config, monkeypatch):
+    correct(case, *WHO, "--exclude", "2")
+    feed.put("b.dcm", made.report(events=(3,), instance="2"))
+    with monkeypatch.context() as patch:
+        patch.setattr(corrected, "event_keys", lambda events: ("",) * len(events))  # of events without UID and start
+        assert batch(feed.folder, "--config", config, code=1)["failed"] == 1
+    (row,) = listed()
+    assert row.version == 2, "the former result stays"
+    correct(case, "--by", "B", "--reason", "does not fit any more", "--undo")
+    (row,) = listed()
+    assert (row.version, row.reports) == (3, 2)
+    assert batch(feed.folder, "--config", config) == {"known": 2, "unsettled": 0}
