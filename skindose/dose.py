@@ -131,8 +131,9 @@ def patch_area_mm2(peak: Peak, phantom: Phantom) -> FloatArray:
 def _neighbour_mean(values: FloatArray, phantom: Phantom) -> FloatArray:
     weight = np.append(phantom.area_mm2, 0.0)  # the last one stands for "no neighbour", index -1
     weighted = np.append(values * phantom.area_mm2, 0.0)
-    own: FloatArray = weighted[:-1] + weighted[phantom.neighbours].sum(axis=1)
-    area: FloatArray = weight[:-1] + weight[phantom.neighbours].sum(axis=1)
+    one, two, three = phantom.neighbours.T  # added by name: numpy is slow at sums of three
+    own: FloatArray = weighted[:-1] + ((weighted[one] + weighted[two]) + weighted[three])
+    area: FloatArray = weight[:-1] + ((weight[one] + weight[two]) + weight[three])
     return own / np.maximum(area, np.finfo(float).tiny)
 
 

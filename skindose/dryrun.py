@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -33,6 +33,12 @@ APPROXIMATIONS = (
 )
 """What differs from computing the cases again, in words."""
 
+COUNTING = (
+    "Rules that count earlier procedures are judged on the registry's sums of just their window, with the display's"
+    " tolerance; where it has none, and in result folders, on each procedure alone."
+)
+"""What is said besides where there are such rules, also of cases that are computed again."""
+
 _DRAWS = 100  # of either part of the stored distribution: 10,000 in all
 _DISPLAY = "air kerma display"  # the budget's line
 _WIDEST = 0.9
@@ -47,12 +53,14 @@ class Past:
     date       of the study, ISO 8601; "" where it is not stated
     facts      result.json
     findings   of the tried and of the other rule set, computed again; None: from `facts`
+    sums       of the patient's procedures up to this one: window in days -> cumulative.json
     """
 
     name: str
     date: str
     facts: Mapping[str, Any]
     findings: tuple[tuple[Finding, ...], tuple[Finding, ...]] | None = None
+    sums: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def dry_run(tried: RuleSet, other: RuleSet, past: Iterable[Past]) -> dict[str, Any]:
@@ -67,8 +75,8 @@ def dry_run(tried: RuleSet, other: RuleSet, past: Iterable[Past]) -> dict[str, A
         cases.append((one.name, one.date))
         exact = exact and one.findings is not None
         found = one.findings or judged((tried, other), one.facts)
-        for side, findings in zip(said, found, strict=True):
-            side.append(findings)
+        for side, ruleset, findings in zip(said, (tried, other), found, strict=True):
+            side.append(_with_sums(ruleset, findings, one))
     months = _months(date for _, date in cases)
     dates = sorted(date for _, date in cases if date)
     return {
@@ -78,7 +86,7 @@ def dry_run(tried: RuleSet, other: RuleSet, past: Iterable[Past]) -> dict[str, A
         "to": dates[-1] if dates else None,
         "months": len(months),
         "exact": exact,
-        "approximations": [] if exact else list(APPROXIMATIONS),
+        "approximations": [*([] if exact else APPROXIMATIONS), *([COUNTING] if _count(tried, other) else [])],
         "tried": _told(tried, cases, said[0], months),
         "in_force": _told(other, cases, said[1], months),
     }
@@ -96,6 +104,38 @@ def judged(sets: Iterable[RuleSet], facts: Mapping[str, Any]) -> tuple[tuple[Fin
     """What each rule set says of a stored result, whose quantities are the same for all."""
     known, asked = quantities(facts), context(facts)
     return tuple(triggers.evaluate(one, known, asked).findings for one in sets)
+
+
+def _count(*sets: RuleSet) -> bool:
+    """Whether any rule counts earlier procedures."""
+    return any(rule.window_days for one in sets for rule in one.rules)
+
+
+def _with_sums(ruleset: RuleSet, findings: tuple[Finding, ...], one: Past) -> tuple[Finding, ...]:
+    """The findings, of which those of rules that count earlier procedures are the sums'."""
+    of_sums = {}
+    for days, document in one.sums.items():
+        counting = tuple(rule for rule in ruleset.rules if rule.window_days == days)
+        asked = replace(context(one.facts), counted_days=days)
+        said = triggers.evaluate(ruleset.model_copy(update={"rules": counting}), _of_sum(document), asked)
+        of_sums |= {(each.rule, each.quantity): each for each in said.findings}
+    return tuple(of_sums.get((each.rule, each.quantity), each) for each in findings)
+
+
+def _of_sum(document: Mapping[str, Any]) -> dict[str, Quantity]:
+    """What the rules judge of several procedures, as far as cumulative.json has it."""
+    peak, totals = document["peak"], document["totals"]
+    kerma_mgy, kap, time_s = totals["air_kerma_mgy"], totals["kap_gycm2"], totals["fluoro_time_s"]
+    shown = units.mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
+    lacks = (peak["lower_bound_reason"] or "") if peak else ""
+    bound = units.mgy_to_gy(peak["at_most_mgy"]) if peak and peak["at_most_mgy"] is not None else math.inf
+    none = "no procedure reports a usable number"
+    return {
+        "psd": Quantity(shown, "Gy", none, "", KERMA_TOLERANCE, bound if lacks else None, lacks),
+        "kar": Quantity(units.mgy_to_gy(kerma_mgy) if kerma_mgy else None, "Gy", none, "", KERMA_TOLERANCE),
+        "kap": Quantity(kap, "Gy.cm2", none, "", KERMA_TOLERANCE),
+        "ft": Quantity(units.s_to_min(time_s) if time_s else None, "min", none),
+    }
 
 
 # --- Quantities from result.json

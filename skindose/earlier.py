@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from skindose import site
 from skindose.report import counted
+from skindose.report.counted import Earlier
 from skindose.report.findings import trigger_row
-from skindose.report.mail_words import Earlier
 from skindose.triggers import followup
 from skindose.triggers.followup import Due
 from skindose.units import mgy_to_gy
@@ -26,7 +26,7 @@ class Counted(NamedTuple):
     """
 
     words: Earlier | None
-    findings: Sequence[Mapping[str, Any]]
+    findings: list[dict[str, Any]]
     raised: Sequence[Sum]
 
 
@@ -78,7 +78,9 @@ def told(chosen: Sum, highest_mgy: float | None) -> Earlier:
     )
 
 
-def judged_with(triggers: list[dict[str, Any]], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def judged_with(
+    triggers: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """The findings of a result, of which those that count earlier procedures are the sum's."""
     of_sum = {(one["rule"], one["quantity"]): one for one in findings}
     return [of_sum.get((one["rule"], one["quantity"]), one) for one in triggers]
@@ -104,9 +106,9 @@ def in_report(procedure: int, facts: Mapping[str, Any]) -> dict[str, Any]:
 def contacts(planned: tuple[Due, ...], raised: Iterable[Sum], day: date | None) -> tuple[Due, ...]:
     """The follow-up of the procedure with what sums ask for, counted from its day, in order of time."""
     wanted = {one.name: one for one in planned}
+    if day is None:
+        return planned
     for one in raised:
-        if day is None:
-            break
         peak = one["document"]["peak"]
         peak_gy = mgy_to_gy(peak["skin_dose_mgy"]) if peak else None
         bound = bool(peak and peak["lower_bound_reason"])

@@ -216,10 +216,13 @@ def _of_registry(
     from skindose.registry import open_registry
 
     with open_registry():
-        from skindose.registry import reading
+        from skindose.registry import reading, sums
 
         for procedure, number, date, facts in reading.results(since):
-            one = Past(number, date, facts)
+            held = {
+                found["window_days"]: found["document"] for found in sums.current(procedure) if found["window_days"]
+            }
+            one = Past(number, date, facts, sums=held)
             try:
                 if exact:
                     kept = reading.open_kept(procedure)

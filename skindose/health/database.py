@@ -7,19 +7,15 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from skindose import site
-from skindose.errors import RegistryError
+from skindose.errors import RegistryError, SettingsError
 from skindose.health import rhythm
 from skindose.health.notes import Note, fault, lasting, ok, times, warning
 from skindose.registry import home, look_at, open_registry
+from skindose.registry.records import Heard
 from skindose.units import bytes_to_mb
 
-if TYPE_CHECKING:
-    from skindose.registry.health import Heard
-
-_DAY_S = 86400
 _LEAST_MB, _EASY_MB = 200, 1000  # free: below it is a matter of days, below that of attention
 _AHEAD_DAYS = 30
 _AHEAD_OF_US_S = 300
@@ -46,29 +42,43 @@ def examine(config: Path | None, deep: bool) -> Iterator[Note]:
         yield from _outbox()
         yield from _undone()
         for machine in health.machines():
-            yield from _machine(machine, site.load(place.folder).silent_after_days)
+            yield from _machine(machine, _silent_after(place))
 
 
 def _sound(place: home.Place, deep: bool) -> Iterator[Note]:
     from skindose.registry import health
 
-    try:
-        key = home.read_key(place.folder)
-    except RegistryError:  # which the key's own check tells
-        return
-    if not health.fits(key):
+    key = _key(place)
+    if key is not None and not health.fits(key):
         yield fault("site key", "not the one that the registry was made with", "Put the right key back.")
-        return
+        key = None
     if not health.can_be_written():
         yield fault("database", f"{place.named} can only be read", "Ask who runs it.")
     if found := health.damage():
         yield fault("database", f"{place.named} is damaged: {found}", "Restore it, then `skindose registry verify`.")
-    elif where := health.broken_tail(home.derived(key, "audit")):
+    elif key is not None and (where := health.broken_tail(home.derived(key, "audit"))):
         yield fault("audit trail", f"{where} does not fit", "`skindose registry verify` names all; restore a copy.")
     else:
-        yield ok("database", f"{place.named}: sound, can be written; the end of the audit trail holds")
-    if deep:
+        trail = "; the end of the audit trail holds" if key is not None else ""
+        yield ok("database", f"{place.named}: sound, can be written{trail}")
+    if deep and key is not None:
         yield from _whole()
+
+
+def _key(place: home.Place) -> bytes | None:
+    """None where it cannot be read, which its own check tells."""
+    try:
+        return home.read_key(place.folder)
+    except RegistryError:
+        return None
+
+
+def _silent_after(place: home.Place) -> float | None:
+    """What the site decided; a mistake in its file is told elsewhere."""
+    try:
+        return site.load(place.folder).silent_after_days
+    except SettingsError:
+        return None
 
 
 def _whole() -> Iterator[Note]:

@@ -26,6 +26,7 @@ from skindose.registry.models import (
     Site,
 )
 from skindose.registry.reading import content
+from skindose.registry.records import Heard
 
 _TAIL = 1000  # rows of the trail that a quick look checks
 
@@ -149,22 +150,6 @@ def undone() -> tuple[int, int, int]:
         without = rows.filter(made=None).count()
         mapless = rows.exclude(made=None).filter(mapped=None).count()
     return quarantined, without, mapless
-
-
-class Heard(NamedTuple):
-    """A machine, as its reports name it.
-
-    days      on which it had procedures in the last 400, sorted
-    last      day of its last procedure; of its last report's coming in where none states its day
-    profile, status, calibration   of its newest result
-    """
-
-    name: str
-    days: tuple[date, ...]
-    last: date
-    profile: str
-    status: str
-    calibration: str
 
 
 def machines() -> list[Heard]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, NamedTuple
 
 from skindose.case import Case, from_bytes, to_bytes
@@ -170,6 +171,22 @@ class AddedUp:
     document: Mapping[str, Any]
     map: bytes | None
     findings: tuple[Mapping[str, Any], ...]
+
+
+class Heard(NamedTuple):
+    """A machine, as its reports name it.
+
+    days      on which it had procedures in the last 400, sorted
+    last      day of its last procedure; of its last report's coming in where none states its day
+    profile, status, calibration   of its newest result
+    """
+
+    name: str
+    days: tuple[date, ...]
+    last: date
+    profile: str
+    status: str
+    calibration: str
 
 
 class Fault(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from skindose.report.findings import trigger_row
@@ -143,3 +144,53 @@ def flag(facts: Mapping[str, Any]) -> str:
         return "No earlier procedure of this patient is known."
     (name, said), _ = window_rows(longest)
     return f"{name}, earlier procedures included: {said}."
+
+
+# --- In a mail
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Earlier procedures of the same patient that the registry added up with this one; totals include this one.
+
+    procedures        how many, without this one
+    window_days       None: however long ago
+    peak_mgy          peak of the summed map; None where nothing has dose
+    lower_bound       some of the air kerma is not on the maps
+    overlap_assumed   placement by anatomy lets the fields overlap by construction
+    highest_mgy       peak of an earlier one, whenever it was, that gave a place 3 Gy or more; None: none did
+    """
+
+    procedures: int
+    window_days: int | None
+    peak_mgy: float | None = None
+    interval_95_mgy: tuple[float, float] | None = None
+    air_kerma_mgy: float | None = None
+    kap_gycm2: float | None = None
+    lower_bound: bool = False
+    overlap_assumed: bool = False
+    highest_mgy: float | None = None
+
+
+def told(earlier: Earlier | None) -> str:
+    """Earlier procedures in a line of a mail."""
+    if earlier is None:
+        return "not counted: the numbers are those of this procedure alone"
+    window = "at any time" if earlier.window_days is None else f"within {earlier.window_days} days"
+    if not earlier.procedures:
+        return f"none known {window}"
+    many = "procedures" if earlier.procedures > 1 else "procedure"
+    sums = [f"{earlier.procedures} earlier {many} {window} counted"]
+    if earlier.peak_mgy is not None:
+        spread = f" ({format_interval_mgy(*earlier.interval_95_mgy)})" if earlier.interval_95_mgy else ""
+        sums.append(f"peak of the summed map {format_dose_mgy(earlier.peak_mgy)}{spread}")
+    if earlier.air_kerma_mgy is not None:
+        sums.append(f"air kerma together {format_dose_mgy(earlier.air_kerma_mgy)}")
+    if earlier.kap_gycm2 is not None:
+        sums.append(f"kerma-area product together {format_quantity(earlier.kap_gycm2, 'Gy.cm2')}")
+    sums += ["a lower bound: some of the air kerma is not on the maps"] if earlier.lower_bound else []
+    sums += ["whether their fields met the same skin is not known"] if earlier.overlap_assumed else []
+    if earlier.highest_mgy is not None:
+        dose = format_dose_mgy(earlier.highest_mgy)
+        sums.append(f"one of them, at any time before, gave {dose} to a place: such skin may react more strongly")
+    return "; ".join(sums)

@@ -22,7 +22,7 @@ def print_dry_run(document: Mapping[str, Any]) -> None:
         out.print(f"{_cases(document['undated'])} without a date: in no month.")
     for line in document["approximations"]:
         out.print(f"Approximated: {line}")
-    if document["approximations"]:
+    if not document["exact"]:
         out.print("Computed again with --exact.")
 
 

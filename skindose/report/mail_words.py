@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from skindose.changes import EXCLUDED
 from skindose.quantities import larger
 from skindose.report.budget import where
+from skindose.report.counted import Earlier, told
 from skindose.report.findings import trigger_row
 from skindose.report.scene import NO_VALUE, format_dose_mgy, format_interval_mgy, format_quantity
 from skindose.report.wording import banners, peak_words, reaction
@@ -48,29 +49,6 @@ ASKED = {
     "quality": "Decide whether this is an incident to be examined; the physicist's review follows.",
     "risk": "Decide whether this is an incident to be examined; the physicist's review follows.",
 }
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """Earlier procedures of the same patient that the registry added up with this one; totals include this one.
-
-    procedures        how many, without this one
-    window_days       None: however long ago
-    peak_mgy          peak of the summed map; None where nothing has dose
-    lower_bound       some of the air kerma is not on the maps
-    overlap_assumed   placement by anatomy lets the fields overlap by construction
-    highest_mgy       peak of an earlier one, whenever it was, that gave a place 3 Gy or more; None: none did
-    """
-
-    procedures: int
-    window_days: int | None
-    peak_mgy: float | None = None
-    interval_95_mgy: tuple[float, float] | None = None
-    air_kerma_mgy: float | None = None
-    kap_gycm2: float | None = None
-    lower_bound: bool = False
-    overlap_assumed: bool = False
-    highest_mgy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -285,7 +263,7 @@ def _result(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Air kerma at the reference point", format_dose_mgy(kerma_mgy)
     yield "Kerma-area product", format_quantity(kap, "Gy.cm2")
     yield from _reaction(facts)
-    yield "Earlier procedures", _earlier(alert.earlier)
+    yield "Earlier procedures", told(alert.earlier)
 
 
 def _peak(facts: Facts) -> str:
@@ -304,29 +282,6 @@ def _reaction(facts: Facts) -> Iterator[tuple[str, str]]:
         periods = "".join(f"; {when}: {what}" for when, what in found["periods"])
         yield "Tissue reaction", f"band {found['name']}" + (f" ({found['doses']})" if found["doses"] else "") + periods
         yield "How to read it", found["caveat"]
-
-
-def _earlier(earlier: Earlier | None) -> str:
-    if earlier is None:
-        return "not counted: the numbers are those of this procedure alone"
-    window = "at any time" if earlier.window_days is None else f"within {earlier.window_days} days"
-    if not earlier.procedures:
-        return f"none known {window}"
-    many = "procedures" if earlier.procedures > 1 else "procedure"
-    sums = [f"{earlier.procedures} earlier {many} {window} counted"]
-    if earlier.peak_mgy is not None:
-        spread = f" ({format_interval_mgy(*earlier.interval_95_mgy)})" if earlier.interval_95_mgy else ""
-        sums.append(f"peak of the summed map {format_dose_mgy(earlier.peak_mgy)}{spread}")
-    if earlier.air_kerma_mgy is not None:
-        sums.append(f"air kerma together {format_dose_mgy(earlier.air_kerma_mgy)}")
-    if earlier.kap_gycm2 is not None:
-        sums.append(f"kerma-area product together {format_quantity(earlier.kap_gycm2, 'Gy.cm2')}")
-    sums += ["a lower bound: some of the air kerma is not on the maps"] if earlier.lower_bound else []
-    sums += ["whether their fields met the same skin is not known"] if earlier.overlap_assumed else []
-    if earlier.highest_mgy is not None:
-        dose = format_dose_mgy(earlier.highest_mgy)
-        sums.append(f"one of them, at any time before, gave {dose} to a place: such skin may react more strongly")
-    return "; ".join(sums)
 
 
 def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,8 @@ def around(centre: IntArray, phantom: Phantom) -> Patches:
         found = _unique(np.concatenate([found, ring], axis=1))
     there = found >= 0
     gap = phantom.centroid_mm[found] - phantom.centroid_mm[centre][:, None]
-    gap_mm2 = np.where(there, (gap**2).sum(axis=2), np.inf)
+    x, y, z = np.moveaxis(gap**2, 2, 0)
+    gap_mm2 = np.where(there, x + y + z, np.inf)
     order = np.argsort(gap_mm2, axis=1, kind="stable")
     found = np.take_along_axis(found, order, axis=1)
     area = np.where(found >= 0, phantom.area_mm2[found], 0.0)

@@ -54,7 +54,7 @@ def test_it_fires_on_the_sum_only_and_once_and_the_mail_says_so(home):
     assert len(texts) == 2, "operator and physicist"
     for text in texts:
         assert "2 earlier procedures within 60 days counted; peak of the summed map" in text
-        assert "air kerma together 4.5 Gy" in text
+        assert "air kerma together 4.50 Gy" in text
         assert "This procedure and the earlier ones together passed the level below" in text
         assert "3 procedures within 60 days added up" in text
         assert "earlier procedures within 60 days are not counted" not in text

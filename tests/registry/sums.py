@@ -14,8 +14,7 @@ from skindose.site import Site
 from tests.registry import made
 
 SETTINGS = Settings(phantom="cylinder", placement="table")
-RULES = triggers.parse(
-    """
+TEXT = """
 id = "site"
 title = "Levels of these tests"
 [[rule]]
@@ -42,9 +41,8 @@ what_follows = "The physicist looks at the sum."
 [rule.levels]
 psd = { level = 3.0, unit = "Gy" }
 kar = { level = 90.0, unit = "Gy" }
-""",
-    "site.toml",
-)
+"""
+RULES = triggers.parse(TEXT, "site.toml")
 
 
 def event(number, primary, kerma_mgy):
