@@ -33,6 +33,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same ti
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S = 10.0
+_MANY = 32  # files, for which it pays to start processes
 _GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
 
@@ -47,7 +48,12 @@ def batch(
         list[Path] | None,
         typer.Argument(metavar="DIR|FILE...", help="reports, and folders with reports", show_default=False),
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="reports worked on at the same time; default: one for each processor, 1 for a few files"
+        ),
+    ] = None,
     config: Config = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="compute again whatever would now come out otherwise")
@@ -56,7 +62,7 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Take reports into the registry: read, compute, store. Again, or after a kill, it goes on where it was."""
-    from skindose import intake
+    from skindose import intake, threads
     from skindose.owed import Owed
 
     paths = paths or []
@@ -65,8 +71,9 @@ def batch(
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
-    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
-        files = list(intake.files_of(path for path in paths if path not in missing))
+    files = list(intake.files_of(path for path in paths if path not in missing))
+    many = threads.processors() if len(files) >= _MANY else 1
+    with _at_work(jobs or many, config, log) as (registry, how, pool, told, mails):
         told.total = len(files)
         due = _outdated(how, asked=recompute)
         owed = Owed(how, asked=recompute)
