@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from skindose import triggers
 from skindose.config import Settings
-from skindose.errors import OutputError
+from skindose.errors import OutputError, reason
 from skindose.triggers import RuleSet, rulefile
 
 KEY = "site.key"
@@ -157,5 +157,5 @@ def _write(path: Path, content: bytes) -> None:
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        why = (error.strerror or str(error)).lower()
+        why = reason(error)
         raise OutputError(f"cannot write: {why}", path.name, "Mend the rights of the site's folder.") from None
