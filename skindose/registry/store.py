@@ -43,7 +43,8 @@ def receive(
 ) -> Received:
     """Keep a report byte for byte, and its result with it where it is the procedure's only one.
 
-    result   made of this report alone; not stored where the procedure has others, which it must be joined with
+    result   made of this report alone; not stored where the procedure has others, which it must be joined with, or
+             corrections
     raises   RegistryError
     """
     with audit.writing(registry.key_of("audit"), registry.who, "report received") as entry:
@@ -54,7 +55,7 @@ def receive(
         else:
             notes, new = (), False
         procedure = known.procedure
-        current = result is not None and set(result.inputs) == set(_counting(procedure))
+        current = result is not None and _holds(procedure, result)
         if result is not None and current:
             _put(entry, procedure, result, hook or registry.hook)
         entry.details |= {"procedure": procedure.case_number}
@@ -96,9 +97,7 @@ def _put_whole(
         row = Procedure.objects.get(pk=procedure)
         if first is not None:
             first(entry, row)
-        if set(result.inputs) != set(_counting(row)) or _corrections(row) != result.configuration.get(
-            "corrections", []
-        ):
+        if not _holds(row, result):
             raise _OvertakenError
         version = _put(entry, row, result, hook or registry.hook)
         entry.details |= {"procedure": row.case_number, "version": version}
@@ -292,6 +291,12 @@ def _counting(procedure: Procedure) -> list[str]:
     return sorted(Report.objects.filter(procedure=procedure, retracted=False).values_list("blob_id", flat=True))
 
 
+def _holds(procedure: Procedure, result: Computed) -> bool:
+    """Whether a result is of the reports that count, with the corrections that hold."""
+    same = set(result.inputs) == set(_counting(procedure))
+    return same and _corrections(procedure) == result.configuration.get("corrections", [])
+
+
 def _corrections(procedure: Procedure) -> list[str]:
     """Keys of the corrections that hold."""
     rows = Correction.objects.filter(procedure=procedure, undone_at=None).order_by("pk")
@@ -353,8 +358,13 @@ def _finding(row: Computation, said: Mapping[str, Any]) -> Finding:
 
 
 def _name(text: str | None) -> str:
-    return (text or "").replace("\0", "")[:_NAME]
+    return _storable(text)[:_NAME]
 
 
 def _text(text: str | None) -> str:
-    return (text or "").replace("\0", "")[:_TEXT]
+    return _storable(text)[:_TEXT]
+
+
+def _storable(text: str | None) -> str:
+    """Without what no database takes: NUL, and bytes of a file's name that are none of UTF-8."""
+    return (text or "").replace("\0", "").encode("utf-8", "replace").decode()
