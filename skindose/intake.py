@@ -202,7 +202,7 @@ def _admitted(registry: Registry, files: Iterable[Path], held: _Held) -> Iterato
         mine -= done
         if done:
             claims.release(registry, done)
-        yield from (Taken("elsewhere", digest) for digest in new if digest not in mine)
+        yield from (Taken("elsewhere", digest, path=read[digest].path) for digest in new if digest not in mine)
         wanted = [read[digest] for digest in new if digest in mine]
         held.add(mine, wanted)
         yield from wanted

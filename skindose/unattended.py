@@ -124,6 +124,7 @@ def watch(
         owed = Owed(how)
         while True:
             told.alive()
+            told.elsewhere.clear()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
@@ -140,7 +141,8 @@ def watch(
                 registry.reconnect()
                 owed = Owed(how)
             else:
-                seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in unsettled}
+                left = {*unsettled, *told.elsewhere}
+                seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in left}
             time.sleep(every)
 
 
@@ -255,10 +257,14 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
 
 
 class _Told:
-    """Counts what became of the files, writes the log, and says how far it is."""
+    """Counts what became of the files, writes the log, and says how far it is.
+
+    elsewhere   files that another program had in work: it may be killed before it stores them
+    """
 
     def __init__(self, log: TextIO | None) -> None:
         self.total = 0
+        self.elsewhere: list[Path] = []
         self.count: Counter[str] = Counter()
         self.alive: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -275,6 +281,8 @@ class _Told:
             if outcome.what == "unsettled" and outcome.path is not None:
                 unsettled.append(outcome.path)
                 continue
+            if outcome.what == "elsewhere" and outcome.path is not None:
+                self.elsewhere.append(outcome.path)
             self.count[outcome.what] += 1
             self.alive()
             self._write(outcome)
