@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -215,8 +216,12 @@ def stamps(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of the files in a site's folder: they tell that one was changed."""
     if folder is None or not folder.is_dir():
         return ()
-    found = ((path.name, path.stat()) for path in sorted(folder.glob("*.toml")))
-    return tuple((name, about.st_size, about.st_mtime_ns) for name, about in found)
+    found = []
+    for path in sorted(folder.glob("*.toml")):
+        with suppress(OSError):  # it was just taken away
+            about = path.stat()
+            found.append((path.name, about.st_size, about.st_mtime_ns))
+    return tuple(found)
 
 
 def files_as_they_are(settings: Settings) -> tuple[object, ...]:

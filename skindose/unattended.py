@@ -118,19 +118,21 @@ def watch(
     seen: dict[Path, tuple[int, int]] = {}
     of_site: object = None
     newest: int | None = None
+    owed: Owed | None = None
     with _at_work(jobs, config, log) as (registry, how, pool, told, mails), _alive(registry, every) as told.alive:
         from skindose.registry import reading
 
-        owed = Owed(how)
         while True:
             told.alive()
             told.elsewhere.clear()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
             try:
-                unsettled = told.all(intake.take(registry, fresh, how, pool, owed)) if fresh else []
-                if (now := dependence.files_as_they_are(how.settings)) != of_site:
-                    told.all(intake.recompute(registry, _look_again(how), how, pool))
+                changed = (now := dependence.files_as_they_are(how.settings)) != of_site
+                owed = Owed(how) if changed else owed  # what a mistake in a profile failed is tried again
+                unsettled = told.all(intake.take(registry, fresh, how, pool, owed)) if fresh or changed else []
+                if changed:
+                    told.all(_look_again(registry, how, pool))
                     of_site = now
                 if (made := reading.newest_result()) != newest:  # also what somebody corrected beside
                     told.all(intake.add_up(registry, how, pool))
@@ -139,7 +141,7 @@ def watch(
             except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
                 told.trouble(error)
                 registry.reconnect()
-                owed = Owed(how)
+                of_site = newest = None  # all is gone through again
             else:
                 left = {*unsettled, *told.elsewhere}
                 seen = {path: stamp for path, stamp in stamps.items() if stamp and path not in left}
@@ -169,13 +171,14 @@ def _outdated(how: Task, asked: bool = False) -> list[Outdated]:
     return doing
 
 
-def _look_again(how: Task) -> list[Outdated]:
-    """As `_outdated`; a mistake in a profile or record that was just written stops no watch."""
+def _look_again(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
+    """Compute outdated results again; a mistake in a profile or record that was just written stops no watch."""
+    from skindose import intake
+
     try:
-        return _outdated(how)
+        yield from intake.recompute(registry, _outdated(how), how, pool)
     except SettingsError as error:
         typer.echo(str(error), err=True)
-        return []
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -219,6 +219,29 @@ def test_watch_sees_a_profile_that_comes_while_it_runs_and_survives_a_mistake_in
     assert (one.version, one.configuration["profile"]["name"]) == (2, "room")
 
 
+def test_watch_makes_up_for_what_a_mistake_in_a_profile_failed(sqlite_home, feed, config, site, monkeypatch):
+    def mistake():
+        site.profile("room", "mistake = 1")
+        feed.put("b.dcm", made.report("b"))
+
+    def mended():
+        assert [row.version for row in listed()] == [None, 1] or [row.version for row in listed()] == [1, None]
+        site.profile("room", 'manufacturer = "nobody"')
+
+    rounds = iter((mistake, mended))
+
+    def sleep(_):
+        if (act := next(rounds, None)) is None:
+            raise KeyboardInterrupt
+        act()
+
+    feed.put("a.dcm", made.report("a"))
+    monkeypatch.setattr(unattended.time, "sleep", sleep)
+    CliRunner().invoke(cli.app, ["watch", str(feed.folder), "--config", str(config)])
+    assert next(rounds, None) is None
+    assert [row.version for row in listed()] == [1, 1]
+
+
 def test_what_differs_is_told_apart():
     settings = {"pad_mm": None, "height_cm": None}
     base = {
