@@ -76,8 +76,7 @@ def digest(registry: Registry, administrators: tuple[str, ...], domain: str) -> 
             return []
         lines = [*_failed(entry), *_unanswered(entry)]
         for address in administrators if lines else ():
-            said = {"date": now().isoformat(timespec="seconds"), "lines": lines}
-            outgoing.put(entry, To(address, "administrator"), purpose, domain, said)
+            outgoing.put(entry, To(address, "administrator"), purpose, domain, {"lines": lines})
         entry.details |= {"lines": len(lines)}
     return lines
 

@@ -36,6 +36,7 @@ class Letter(NamedTuple):
     alert      None for a digest, whose `lines` are its text
     by         this worker
     attempts   this try included
+    date       when it was put into the outbox: an escalation stands in the inbox where it came, not with its alert
     """
 
     number: int
@@ -129,7 +130,8 @@ def _is_told(alert: Alert, recipient: str, purpose: str) -> bool:
 
 
 def put(entry: Entry, to: To, purpose: str, domain: str, said: dict[str, Any], alert: Alert | None = None) -> Outgoing:
-    """A new row of the outbox, due at once; its Message-ID stays with it, however often it is sent."""
+    """A new row of the outbox, due at once; Message-ID and date stay with it, however often it is sent."""
+    moment = now()
     row: Outgoing = entry.add(
         Outgoing(
             alert=alert,
@@ -138,8 +140,8 @@ def put(entry: Entry, to: To, purpose: str, domain: str, said: dict[str, Any], a
             message_id=f"<skindose.{secrets.token_hex(16)}@{domain}>",
             purpose=purpose,
             state=QUEUED,
-            next_at=now(),
-            document=canonical({**said, "tries": []}),
+            next_at=moment,
+            document=canonical({**said, "date": moment.isoformat(timespec="seconds"), "tries": []}),
         )
     )
     return row
@@ -239,9 +241,9 @@ def _letter(row: Outgoing, own: str) -> Letter:
     alerts = told_by(row)
     if row.purpose.startswith("escalation"):  # who took on one of them is not told that nobody did
         alerts = [alert for alert in alerts if alert.state != life.ACKNOWLEDGED] or alerts
-    date = max(alert.raised_at for alert in alerts) if alerts else datetime.fromisoformat(document["date"])
+    date = document.get("date") or max(alert.raised_at for alert in alerts).isoformat()  # of a former version
     return Letter(
-        row.pk, own, row.message_id, row.recipient, row.role, row.purpose, row.attempts, date,
+        row.pk, own, row.message_id, row.recipient, row.role, row.purpose, row.attempts, datetime.fromisoformat(date),
         tuple(document.get("lines", ())), _facts(alerts, document) if alerts else None,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ _REMEDY = "This is a defect of the program: please report it."
 class Envelope(NamedTuple):
     """From whom to whom; `message_id` stays the same for one alert and recipient, however often it is sent.
 
-    date   when the alert was raised, with its time zone
+    date   when the mail was put into the outbox, with its time zone
     """
 
     sender: str

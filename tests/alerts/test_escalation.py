@@ -98,6 +98,26 @@ def test_an_escalation_says_who_did_not_answer(sqlite_home, server):
     assert "Escalated: The operator did not acknowledge in time." in words
 
 
+def test_an_escalation_is_dated_when_it_is_made_and_keeps_its_date(sqlite_home, server, monkeypatch):
+    from datetime import UTC, datetime
+
+    handler, port = server
+    with open_registry() as registry:
+        from skindose.registry import outgoing
+
+        made.receive(registry, crew=made.people(port))
+        too_late(registry)
+        later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(outgoing, "now", lambda: later)
+            send(registry, port)
+        dates = {
+            to[0]: email.message_from_bytes(data, policy=default)["Date"].datetime for _, to, data in handler.mails
+        }
+    assert dates[DEPUTY] == later, "else it stands in the inbox below what was read long ago"
+    assert dates[made.A] < later
+
+
 @pytest.mark.parametrize("when", ["before", "while the escalation waits"])
 def test_who_acknowledges_stops_it(sqlite_home, server, when):
     handler, port = server
