@@ -69,6 +69,10 @@ class RegistryError(SkindoseError):
     """The registry cannot be used: locked, full, no access, of a newer program, another site's key."""
 
 
+class DamagedError(RegistryError):
+    """Something that the registry holds is missing or not what was written; the rest can be used."""
+
+
 def reason(error: OSError | UnicodeError) -> str:
     """Why a file could not be read or written, in words.
 

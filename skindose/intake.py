@@ -18,7 +18,7 @@ from typing import Any
 from skindose import dependence, rdsr, summing
 from skindose import recompute as again
 from skindose.dependence import Task, task
-from skindose.errors import InputError, SkindoseError, reason
+from skindose.errors import DamagedError, InputError, SkindoseError, reason
 from skindose.owed import Owed
 from skindose.pipeline import compute_case
 from skindose.pool import Pool
@@ -264,9 +264,12 @@ def _quarantine(registry: Registry, key: str, path: Path, error: SkindoseError, 
 
 
 def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -> Taken:
-    from skindose.registry import store
+    from skindose.registry import reading, store
 
-    source = again.joined(procedure, why)
+    try:
+        source = again.joined(procedure, why)
+    except DamagedError as lost:
+        return Taken("failed", "", reading.case_number(procedure), reason=lost.what)
     ((_, made),) = pool.run(again.make, {"": (source, how)})
     if not isinstance(made, again.Made) or made.result is None:
         error = made.error if isinstance(made, again.Made) else made
@@ -306,8 +309,9 @@ def _work(data: bytes, how: Task) -> _Work:
 
 def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, SkindoseError | None]:
     try:
+        standing = dependence.standing(how)  # before: what is changed meanwhile makes the result outdated
         result = compute_case(prepare(procedure, how.settings, how.rules))
-        made_with = dependence.configuration(dependence.standing(how), how.settings, dependence.device(procedure))
+        made_with = dependence.configuration(standing, how.settings, dependence.device(procedure))
         return computed(result, summary(result), made_with, why), None
     except SkindoseError as error:
         return None, error

@@ -22,7 +22,7 @@ from skindose import corrected, dependence, normalise, rdsr
 from skindose.case import Case, Revision
 from skindose.corrected import Correction
 from skindose.dependence import Configuration, Standing, Task
-from skindose.errors import InputError, SkindoseError
+from skindose.errors import DamagedError, InputError, SkindoseError
 from skindose.model import Result
 from skindose.pipeline import compute_case
 from skindose.prepare import again, prepare
@@ -186,10 +186,12 @@ def _round(registry: Registry, wanted: dict[int, Outdated], how: Task, pool: Poo
         reasons = dependence.differences(now.configuration, would)
         if reasons:
             why = f"recomputed: {dependence.words(reasons)}"
-            jobs[str(now.procedure)] = (
-                source(now, own, why, dependence.same_events(now.configuration, would)),
-                how,
-            )
+            try:
+                of = source(now, own, why, dependence.same_events(now.configuration, would))
+            except DamagedError as error:
+                yield _kept(registry, wanted[now.procedure], Made(None, error))
+                continue
+            jobs[str(now.procedure)] = (of, how)
         else:  # another program did it, between looking and claiming
             yield Done("elsewhere", now.case_number)
     for name, work in pool.run(make, jobs):
@@ -255,7 +257,7 @@ def make(of: Source, how: Task) -> Made:
 
 
 def _make(of: Source, how: Task) -> tuple[Result, dict[str, Any]]:
-    keys = [each.key for each in of.corrections]
+    keys, standing = [each.key for each in of.corrections], dependence.standing(how)
     if of.case is not None and of.made is not None:
         case = cases.from_bytes(of.case, {})
         settings = corrected.applied(how.settings, of.corrections, corrected.event_keys(case.events))
@@ -263,7 +265,7 @@ def _make(of: Source, how: Task) -> tuple[Result, dict[str, Any]]:
         case = again(case, settings, how.rules)
     else:
         case, device = _from_reports(of, how)
-    asked, standing = corrected.applied(how.settings, of.corrections), dependence.standing(how)
+    asked = corrected.applied(how.settings, of.corrections)
     case = replace(case, revises=revision(of.corrections, of.number))
     return compute_case(case), dependence.configuration(standing, asked, device, keys)
 

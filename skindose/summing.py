@@ -18,7 +18,7 @@ import numpy as np
 
 from skindose import __version__, cumulative, dryrun
 from skindose.cumulative import Cumulative, Part
-from skindose.errors import InputError, SkindoseError
+from skindose.errors import DamagedError, InputError, SkindoseError
 from skindose.pool import Pool
 from skindose.registry import Registry
 from skindose.registry.packing import pack_map, skin_digest
@@ -94,20 +94,30 @@ def windows(rules: RuleSet, site: Site) -> set[int]:
 
 
 def _make(registry: Registry, patients: Mapping[str, Sequence[Due]], rules: RuleSet, pool: Pool) -> Iterator[Followed]:
-    from skindose.registry import store, sums
+    from skindose.registry import sums
 
-    tasks = {
-        name: ([_wanted(one) for one in own], sums.stored({pk for one in own for pk in one.computations}), rules)
-        for name, own in patients.items()
-    }
+    tasks = {}
+    for name, own in patients.items():
+        try:
+            stored = sums.stored({pk for one in own for pk in one.computations})
+        except DamagedError as error:
+            yield from (_failed(registry, one, error) for one in own)
+        else:
+            tasks[name] = ([_wanted(one) for one in own], stored, rules)
     for name, made in pool.run(_work, tasks):
         each = [(made, 0.0)] * len(patients[name]) if isinstance(made, SkindoseError) else made
         for one, (added, seconds) in zip(patients[name], each, strict=True):
             if isinstance(added, SkindoseError):
-                store.quarantine(registry, _key(one), f"sum of {one.case_number}", added.what, added.remedy)
-                yield Followed(one.case_number, seconds, added.what)
+                yield _failed(registry, one, added, seconds)
             elif sums.put(registry, one, added) is not None:
                 yield Followed(one.case_number, seconds)
+
+
+def _failed(registry: Registry, one: Due, error: SkindoseError, seconds: float = 0.0) -> Followed:
+    from skindose.registry import store
+
+    store.quarantine(registry, _key(one), f"sum of {one.case_number}", error.what, error.remedy)
+    return Followed(one.case_number, seconds, error.what)
 
 
 def _wanted(one: Due) -> _Wanted:
@@ -135,7 +145,7 @@ def _work(
     wanted: Sequence[_Wanted], stored: Mapping[int, Stored], rules: RuleSet
 ) -> list[tuple[AddedUp | SkindoseError, float]]:
     """The sums of one patient."""
-    parts = {key: open_part(one) for key, one in stored.items()}
+    parts: dict[int, Part] = {}
     made: dict[Any, Any] = {}
     former: dict[tuple[int, ...], Cumulative] = {}
     found: list[tuple[AddedUp | SkindoseError, float]] = []
@@ -145,6 +155,7 @@ def _work(
             same = former.get(one.computations)
             summed = cumulative.within(same, one.window_days) if same else None
             if summed is None:
+                parts |= {key: open_part(stored[key]) for key in one.computations if key not in parts}
                 own = [parts[key] for key in one.computations]
                 summed = cumulative.add(own, one.window_days, same_patient=True, made=made)
             former[one.computations] = summed

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, Subquery
 
-from skindose.errors import RegistryError
+from skindose.errors import DamagedError, RegistryError
 from skindose.registry import packing
 from skindose.registry.guard import guarded
 from skindose.registry.models import (
@@ -55,15 +55,15 @@ def find(case_number: str) -> int:
 def content(digest: str) -> bytes:
     """Stored bytes, as they were.
 
-    raises   RegistryError where they are missing or no longer those
+    raises   DamagedError where they are missing or no longer those; RegistryError
     """
     with guarded():
         row = Blob.objects.filter(pk=digest).first()
     if row is None:
-        raise RegistryError("stored bytes are missing", digest[:12], _DAMAGED)
+        raise DamagedError("stored bytes are missing", digest[:12], _DAMAGED)
     data = unpacked(row)
     if data is None:
-        raise RegistryError("stored bytes are damaged", digest[:12], _DAMAGED)
+        raise DamagedError("stored bytes are damaged", digest[:12], _DAMAGED)
     return data
 
 

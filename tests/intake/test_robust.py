@@ -66,3 +66,32 @@ def test_watch_takes_what_another_program_had_in_work_when_it_was_killed(sqlite_
 
     watch(feed.folder, config, [killed, lambda: None], monkeypatch)
     assert [row.version for row in listed()] == [1]
+
+
+def test_a_damaged_object_stops_neither_the_others_nor_the_mails(sqlite_home, feed, config, monkeypatch):
+    """Of two patients with two procedures each, and a study that is to be joined, one object each is lost."""
+    for name in "abcd":
+        feed.put(f"{name}.dcm", made.report(name, number="one" if name < "c" else "two"))
+    with monkeypatch.context() as patch:
+        patch.setattr("skindose.intake.add_up", lambda *_: iter(()))
+        batch(feed.folder, "--config", config)
+    with open_registry():
+        from skindose.registry import reading
+        from skindose.registry.models import Blob
+
+        lost = [list(reading.current())[2].case, sha256(made.report("a", number="one")).hexdigest()]
+        Blob.objects.filter(pk__in=lost).update(content=b"bit rot")
+    feed.put("more.dcm", made.report("a", events=(7,), instance="2", number="one"))
+    feed.put("z.dcm", made.report("z"))
+    config.write_text('phantom = "plane"\nheight_cm = 150\n')
+    mailed = []
+    monkeypatch.setattr(unattended._Mails, "now_and_then", lambda *_: None)
+    send = unattended._Mails.__call__
+    monkeypatch.setattr(unattended._Mails, "__call__", lambda *given: mailed.append(1) or send(*given))
+    done = CliRunner().invoke(cli.app, ["batch", "--json", str(feed.folder), "--config", str(config)])
+    told = json.loads(done.stdout)["outcomes"]
+    assert (told["stored"], told["recomputed"], told["summed"]) == (2, 2, 2), "all that is not broken"
+    assert told["failed"] == 4, "the study, the case of one, and both sums with that"
+    assert mailed == [1]
+    with open_registry():
+        assert {row["reason"] for row in reading.quarantined()} == {"stored bytes are damaged"}

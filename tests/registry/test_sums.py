@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from skindose import pipeline, rdsr
+from skindose import pipeline, rdsr, summing
 from skindose.cumulative import adding
+from skindose.pool import Pool
 from skindose.rdsr.write import WrittenProcedure, to_bytes
 from skindose.registry import open_registry
 from skindose.registry.packing import unpack_map
@@ -126,6 +127,17 @@ def test_nothing_is_made_again_and_nobody_is_cast_twice(sqlite_home, monkeypatch
         assert len(sums.follow(registry)) == 4, "of two procedures with others before them, for 60 and 365 days"
         assert len(casts) == 3
         assert sums.follow(registry) == []
+
+
+def test_an_error_of_the_program_in_one_patient_s_case_stops_no_run(sqlite_home, monkeypatch):
+    with open_registry() as registry:
+        for data in OVERLAPPING:
+            sums.receive(registry, data)
+        monkeypatch.setattr(summing, "open_part", lambda _: 1 / 0)
+        found = list(summing.follow(registry, sums.RULES, Site(), Pool(1)))
+        assert {one.reason for one in found} == {
+            "procedures cannot be added: an error inside the program (ZeroDivisionError)"
+        }
 
 
 def test_killed_between_result_and_sum_the_next_run_makes_it_once(home):
