@@ -316,4 +316,5 @@ def _of_case(case_number: str, rule: str | None) -> list[Alert]:
 
 def without_mail() -> list[Alert]:
     """Alerts that should be mailed and have no mail, because nobody held their roles."""
-    return list(Alert.objects.filter(state=WAITING).exclude(pk__in=Told.objects.values("alert_id")).order_by("pk"))
+    rows = Alert.objects.select_related("procedure__machine").filter(state=WAITING)
+    return list(rows.exclude(pk__in=Told.objects.values("alert_id")).order_by("pk"))
