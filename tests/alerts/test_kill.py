@@ -59,7 +59,7 @@ def killed(folder, handler, kills, files):
     return copies
 
 
-@pytest.mark.parametrize(("kills", "files"), [(6, 12), pytest.param(200, 100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "files"), [(6, 8), pytest.param(200, 100, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_each_alert_is_told_once(sqlite_home, tmp_path, crew, kills, files):
     handler, keys = Received(), Keys(tmp_path)
     with mailserver.starttls(handler, keys) as port:
