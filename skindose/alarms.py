@@ -60,6 +60,7 @@ def list_alerts(
 
 def _line(row: dict[str, Any]) -> str:
     what = f"{row['rule']}: {row['quantity']} from {row['level']} {row['unit']}" if row["rule"] else "no map"
+    what += " (with earlier procedures)" if row["of_sum"] else ""
     state = row["not_mailed"] if row["state"] in ("unsigned", "old") else row["state"]
     by = f" by {row['acknowledged_by']}" if row["acknowledged_by"] else ""
     return f"{row['case']}  level {row['severity']}  {what}  {state}{by}"

@@ -6,13 +6,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 from skindose import site
 from skindose.errors import RegistryError, SettingsError
 from skindose.health import rhythm
-from skindose.health.notes import Note, fault, lasting, ok, times, warning
-from skindose.registry import home, look_at, open_registry
+from skindose.health.notes import Note, each, fault, lasting, ok, times, warning
+from skindose.registry import home, look_at
 from skindose.registry.records import Heard
 from skindose.units import bytes_to_mb
 
@@ -23,7 +23,7 @@ _RETIRED = timedelta(days=365)  # by then it was told for months
 _SILENT = "The feed is dead, or the lab is closed: find out which (silent_after_days in site.toml sets another limit)."
 
 
-def examine(config: Path | None, deep: bool) -> Iterator[Note]:
+def examine(deep: bool) -> Iterator[Note]:
     """All that the database is asked; only that there is none, where there is none."""
     place = home.place()
     if place.file is not None and not place.file.exists():
@@ -33,16 +33,24 @@ def examine(config: Path | None, deep: bool) -> Iterator[Note]:
         from skindose.registry import health
 
         if not health.is_current():
-            what = "its tables are an older version's: the next command brings them up to date"
-            yield warning("database", what, "Copy the database first, then `skindose registry status`.")
+            yield _other_tables(health.is_a_registry(), place)
             return
-        yield from _sound(place, deep)
-        yield from _space(place)
-        yield from _clock()
-        yield from _outbox()
-        yield from _undone()
-        for machine in health.machines():
-            yield from _machine(machine, _silent_after(place))
+        yield from each("database", lambda: _sound(place, deep))
+        yield from each("disk", lambda: _space(place))
+        yield from each("clock", _clock)
+        yield from each("outbox", _outbox)
+        yield from each("alerts", _overdue)
+        yield from each("results", _undone)
+        yield from each("machine", lambda: _machines(place))
+
+
+def _other_tables(of_a_registry: bool, place: home.Place) -> Note:
+    """No table, those of an older version, or another program's."""
+    if of_a_registry:
+        what = "its tables are an older version's: the next command brings them up to date"
+        return warning("database", what, "Copy the database first, then `skindose registry status`.")
+    what = f"{place.named} holds another program's tables, and no registry"
+    return fault("database", what, "Check DATABASE_URL and SKINDOSE_HOME.")
 
 
 def _sound(place: home.Place, deep: bool) -> Iterator[Note]:
@@ -62,7 +70,7 @@ def _sound(place: home.Place, deep: bool) -> Iterator[Note]:
         trail = "; the end of the audit trail holds" if key is not None else ""
         yield ok("database", f"{place.named}: sound, can be written{trail}")
     if deep and key is not None:
-        yield from _whole()
+        yield from _whole(place, key)
 
 
 def _key(place: home.Place) -> bytes | None:
@@ -81,12 +89,11 @@ def _silent_after(place: home.Place) -> float | None:
         return None
 
 
-def _whole() -> Iterator[Note]:
+def _whole(place: home.Place, key: bytes) -> Iterator[Note]:
     """The whole trail, every row, every stored object."""
-    with open_registry() as registry:
-        from skindose.registry import check
+    from skindose.registry import Registry, check
 
-        faults = check.verify(registry)
+    faults = check.verify(Registry(place, key, "doctor"))
     if faults:
         what = f"{times(len(faults), 'row or object', 'rows or objects')} altered, the first: {faults[0].where}"
         yield fault("audit trail", what, "`skindose registry verify` names them all; restore a copy.")
@@ -132,8 +139,18 @@ def _outbox() -> Iterator[Note]:
     if found.failed:
         what = f"{times(found.failed, 'mail')} failed for good"
         yield fault("outbox", what, "`skindose alerts list` says why; then `skindose alerts resend CASE`.")
-    if not found.tried and not found.failed:
+    if found.forgotten:
+        what = (
+            f"{times(found.forgotten, 'mail')} due for more than {lasting(health.FORGOTTEN.total_seconds())}, not tried"
+        )
+        yield fault("outbox", what, "Nobody sends: start `watch`, or let the scheduler run `skindose alerts send`.")
+    if not found.tried and not found.failed and not found.forgotten:
         yield ok("outbox", f"{times(found.waiting, 'mail')} waiting")
+
+
+def _overdue() -> Iterator[Note]:
+    from skindose.registry import health
+
     late, missed = health.overdue()
     if late:
         what = f"{times(late, 'alert')} past the time in which somebody had to acknowledge"
@@ -157,6 +174,14 @@ def _undone() -> Iterator[Note]:
         yield warning("results", f"{times(mapless, 'procedure')} without a map", "`skindose registry list` has them.")
     if not (quarantined or without or mapless):
         yield ok("results", "every procedure has its result and map")
+
+
+def _machines(place: home.Place) -> Iterator[Note]:
+    from skindose.registry import health
+
+    after_days = _silent_after(place)
+    for machine in health.machines():
+        yield from each("machine", partial(_machine, machine, after_days))
 
 
 def _machine(machine: Heard, after_days: float | None) -> Iterator[Note]:

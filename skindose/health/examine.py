@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from skindose.errors import SkindoseError
 from skindose.health import database, files, mail
-from skindose.health.notes import Note, fault
+from skindose.health.notes import Note, each
 
 
 @dataclass(frozen=True)
@@ -28,25 +26,14 @@ class Options:
 
 def examine(options: Options) -> Iterator[Note]:
     """What each check says, as it is done. Nothing is changed; never raises."""
-    yield from _each("program", files.program)
-    yield from _each("configuration", lambda: files.configuration(options.config))
-    yield from _each("folder", files.folder)
-    yield from _each("site key", files.site_key)
-    yield from _each("rules", lambda: files.rules(options.config))
-    yield from _each("recipients", lambda: mail.who_is_told(options.config))
-    yield from _each("mail server", lambda: mail.server(options.mail_to))
-    yield from _each("watch", files.watch)
-    yield from _each("database", lambda: database.examine(options.config, options.deep))
-
-
-def _each(check: str, look: Callable[[], Iterable[Note]]) -> Iterator[Note]:
-    """What a check says; where it breaks itself, that."""
-    try:
-        yield from look()
-    except SkindoseError as error:
-        where = f"{error.where}: " if error.where else ""
-        yield fault(check, f"{where}{error.what}", error.remedy or "Mend it.")
-    except Exception as error:  # the other checks go on
-        if os.environ.get("SKINDOSE_DEBUG") == "1":
-            raise
-        yield fault(check, f"the check itself failed ({type(error).__name__})", "Report it to the makers.")
+    yield from each("program", files.program)
+    yield from each("configuration", lambda: files.configuration(options.config))
+    yield from each("profiles", lambda: files.site_profiles(options.config))
+    yield from each("calibrations", lambda: files.records(options.config))
+    yield from each("folder", files.folder)
+    yield from each("site key", files.site_key)
+    yield from each("rules", lambda: files.rules(options.config))
+    yield from each("recipients", lambda: mail.who_is_told(options.config))
+    yield from each("mail server", lambda: mail.server(options.mail_to))
+    yield from each("watch", files.watch)
+    yield from each("database", lambda: database.examine(options.deep))

@@ -7,14 +7,18 @@ import importlib.util
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from skindose import __version__, alive, calibration, release, site
 from skindose.config import Settings
-from skindose.health.notes import Note, fault, lasting, ok, times, warning
-from skindose.normalise import profiles
+from skindose.errors import SettingsError
+from skindose.health.notes import Note, each, fault, lasting, ok, times, warning
+from skindose.model import Header
+from skindose.normalise import choose, profiles
 from skindose.registry import home
 
 # What some commands need beyond the core: what it does -> its module, and how it comes.
@@ -69,28 +73,59 @@ def site_key() -> Iterator[Note]:
 
 def configuration(config: Path | None) -> Iterator[Note]:
     """The settings of runs, site.toml, and the folders that the settings name."""
-    settings = Settings.load(config, {})
+    Settings.load(config, {})
     site.load(home.place().folder)
     yield ok("configuration", f"{config.name if config else 'defaults'}; {site.FILE} is valid or not there")
-    own = profiles.load_folder(settings.profile_folder)
+
+
+def site_profiles(config: Path | None) -> Iterator[Note]:
+    """Every file of the site's own profiles, one after the other; and the one that the settings name."""
+    settings = Settings.load(config, {})
+    own: list[profiles.Profile] = []
+    for path in _toml_files(settings.profile_folder, "profile_folder"):
+        yield from each("profiles", partial(_kept, own, profiles.load, path))
+    if settings.profile is not None:
+        choose.fitting(Header(), frozenset(), settings.profile, own)
     if settings.profile_folder is not None:
         yield ok("profiles", f"{times(len(own), 'profile')} of the site")
-    yield from _records(settings)
 
 
-def _records(settings: Settings) -> Iterator[Note]:
-    if settings.calibration_folder is None:
-        return
-    today, found = datetime.now(UTC).date(), calibration.load_folder(settings.calibration_folder)
-    for each in found:
-        if each.signature != "signed":
-            what = f"{each.record.name} is {each.signature}: it is not used"
+def records(config: Path | None) -> Iterator[Note]:
+    """Every record of calibration, one after the other: valid, signed, not at its end."""
+    folder = Settings.load(config, {}).calibration_folder
+    found: list[calibration.Loaded] = []
+    for path in _toml_files(folder, "calibration_folder"):
+        yield from each("calibrations", partial(_kept, found, calibration.load, path))
+    for mistake in calibration.repeated_names(found):
+        yield fault("calibrations", f"{mistake.where}: {mistake.what}", mistake.remedy)
+    for file, what in calibration.contradictions(found):
+        yield fault("calibrations", f"{file}: {what}", "Withdraw one of them.")
+    today = datetime.now(UTC).date()
+    for one in found:
+        name, ends = one.record.name, one.record.last_day
+        if one.signature != "signed":
+            what = f"{name} is {one.signature}: it is not used"
             yield warning("calibrations", what, "`skindose calibrate sign`, by the physicist who measured.")
-        elif (left := (each.record.last_day - today).days) < 0:
-            yield warning("calibrations", f"{each.record.name} ended on {each.record.last_day}", "Measure again.")
-        elif left < _SOON_DAYS:
-            yield warning("calibrations", f"{each.record.name} ends on {each.record.last_day}", "Plan a measurement.")
-    yield ok("calibrations", times(len(found), "record"))
+        elif ends < today:
+            yield warning("calibrations", f"{name} ended on {ends}", "Measure again.")
+        elif (ends - today).days < _SOON_DAYS:
+            yield warning("calibrations", f"{name} ends on {ends}", "Plan a measurement.")
+    if folder is not None:
+        yield ok("calibrations", times(len(found), "record"))
+
+
+def _toml_files(folder: Path | None, key: str) -> list[Path]:
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise SettingsError("there is no such folder", key, "Make it, or mend the configuration.")
+    return sorted(folder.glob("*.toml"))
+
+
+def _kept(found: list[Any], load: Callable[[Path], Any], path: Path) -> Iterator[Note]:
+    """Nothing to tell of a file that can be read."""
+    found.append(load(path))
+    yield from ()
 
 
 def rules(config: Path | None) -> Iterator[Note]:
@@ -101,7 +136,7 @@ def rules(config: Path | None) -> Iterator[Note]:
         what = f"{found.id} is not signed: alerts are raised and listed, not mailed"
         yield warning("rules", what, "`skindose triggers sign --by NAME`, by the physicist who releases them.")
         return
-    yield ok("rules", f"{found.id}, signed on {signed.signed_on}")
+    yield ok("rules", f"{found.id}, signed by {signed.signed_by} on {signed.signed_on}")
 
 
 def watch() -> Iterator[Note]:

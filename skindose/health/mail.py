@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
+from queue import Empty, Queue
 from secrets import token_hex
+from threading import Thread
 
 from skindose import notify, recipients, release
 from skindose.config import Settings
@@ -19,6 +22,7 @@ from skindose.recipients import People
 from skindose.registry import home
 
 _FILE = recipients.FILE
+_PATIENCE_S, _LONGEST_S = 15.0, 60  # for one answer, and for all of them
 _TEXT = """This is a test of the mail server of skindose, which somebody asked for by
 `skindose doctor --mail-to`. Nothing happened, and nothing is to be done.
 """
@@ -55,12 +59,30 @@ def server(mail_to: tuple[str, ...]) -> Iterator[Note]:
     if server is None:
         yield warning("mail server", "none is configured: alerts are listed, not mailed", f"Write [mail] into {_FILE}.")
         return
+    server = server.model_copy(update={"timeout_s": min(server.timeout_s, _PATIENCE_S)})
     if not mail_to:
-        yield _told(notify.check(server), server, "answers and would take mails; --mail-to ADDRESS sends one")
+        yield _told(
+            _bounded(lambda: notify.check(server)), server, "answers and would take mails; --mail-to ADDRESS sends one"
+        )
         return
     for address in mail_to:
-        outcome = notify.deliver(_test(address, server), [address], server)[address]
+        outcome = _bounded(partial(_deliver, address, server))
         yield _told(outcome, server, f"took a test mail to {address}: look whether it arrives")
+
+
+def _deliver(address: str, server: MailServer) -> Outcome:
+    return notify.deliver(_test(address, server), [address], server)[address]
+
+
+def _bounded(ask: Callable[[], Outcome]) -> Outcome:
+    """What the server does, in bounded time: one that sends a letter now and then, or a name server that is silent."""
+    answer: Queue[Outcome] = Queue()
+    Thread(target=lambda: answer.put(ask()), daemon=True).start()
+    try:
+        return answer.get(timeout=_LONGEST_S)
+    except Empty:
+        reason = f"the mail server was not done within {_LONGEST_S} s"
+        return Outcome(State.LATER, None, reason, "Check host, port and firewall.")
 
 
 def _told(outcome: Outcome, server: MailServer, good: str) -> Note:

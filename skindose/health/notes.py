@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
+
+from skindose.errors import SkindoseError
 
 
 class State(StrEnum):
@@ -62,3 +66,16 @@ def lasting(seconds: float) -> str:
         if seconds < size * up_to:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86400:.0f} days"
+
+
+def each(check: str, look: Callable[[], Iterable[Note]]) -> Iterator[Note]:
+    """What a check says; where it breaks itself, that."""
+    try:
+        yield from look()
+    except SkindoseError as error:
+        where = f"{error.where}: " if error.where else ""
+        yield fault(check, f"{where}{error.what}", error.remedy or "Mend it.")
+    except Exception as error:  # the other checks go on
+        if os.environ.get("SKINDOSE_DEBUG") == "1":
+            raise
+        yield fault(check, f"the check itself failed ({type(error).__name__})", "Report it to the makers.")

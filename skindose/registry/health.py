@@ -28,6 +28,7 @@ from skindose.registry.models import (
 from skindose.registry.reading import content
 from skindose.registry.records import Heard
 
+FORGOTTEN = timedelta(hours=1)  # `alerts send` comes every few minutes
 _TAIL = 1000  # rows of the trail that a quick look checks
 
 
@@ -37,6 +38,16 @@ def is_current() -> bool:
     raises   RegistryError where a newer program made them
     """
     return opening.is_current()
+
+
+def is_a_registry() -> bool:
+    """Whether the database holds the tables of some version, or none at all: nobody else's.
+
+    raises   RegistryError
+    """
+    with guarded():
+        tables = connection.introspection.table_names()
+    return not tables or Site._meta.db_table in tables
 
 
 def fits(key: bytes) -> bool:
@@ -103,6 +114,7 @@ class Mails(NamedTuple):
     since      when the first of them was queued
     error      what the last try gave
     failed     given up or refused
+    forgotten  long due, and nobody tried: no worker runs
     """
 
     waiting: int
@@ -110,6 +122,7 @@ class Mails(NamedTuple):
     since: datetime | None
     error: str
     failed: int
+    forgotten: int
 
 
 def mails() -> Mails:
@@ -119,8 +132,10 @@ def mails() -> Mails:
         tried = Outgoing.objects.filter(state=QUEUED, attempts__gt=0)
         since = tried.aggregate(since=Min("alert__raised_at"))["since"]
         last = tried.order_by("-next_at").first()
+        due = Outgoing.objects.filter(state__in=(QUEUED, SENDING), next_at__lt=audit.now() - FORGOTTEN)
+        forgotten = due.count()
     waiting = counts[QUEUED] + counts[SENDING]
-    return Mails(waiting, tried.count(), since, last.last_error if last else "", counts[FAILED])
+    return Mails(waiting, tried.count(), since, last.last_error if last else "", counts[FAILED], forgotten)
 
 
 def overdue() -> tuple[int, int]:
@@ -165,7 +180,8 @@ def _heard(row: Machine, came: date) -> Heard:
     with guarded():
         dates = set(Procedure.objects.filter(machine=row).exclude(study_date="").values_list("study_date", flat=True))
         newest = Computation.objects.filter(procedure__machine=row).order_by("-procedure__study_date", "-pk").first()
-    days = sorted(day for day in map(_day, dates) if day is not None)
+    today = audit.now().date()  # a report from the future would silence every alarm
+    days = sorted(day for day in map(_day, dates) if day is not None and day <= today)
     facts = json.loads(content(newest.result_id)) if newest else {"profile": {}, "calibration": {}}
     return Heard(
         row.station or " ".join(filter(None, (row.manufacturer, row.model))) or "a machine without a name",
