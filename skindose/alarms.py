@@ -48,7 +48,9 @@ def list_alerts(
         typer.echo(_line(row))
         for mail in row["mails"]:
             error = f": {mail['error']}" if mail["error"] else ""
-            typer.echo(f"    {mail['purpose']} to {mail['recipient']} ({mail['role']}): {mail['state']}{error}")
+            number = mail["message_id"].removeprefix("<skindose.")[:8]
+            who = f"{mail['purpose']} to {mail['recipient']} ({mail['role']})"
+            typer.echo(f"    mail {number}, {who}: {mail['state']}{error}")
         if row["roles_without_address"]:
             typer.echo(f"    nobody holds: {', '.join(row['roles_without_address'])}; see alerts.toml")
     typer.echo(f"{len(rows)} alert{'' if len(rows) == 1 else 's'}.")
