@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -32,7 +33,7 @@ Config = Annotated[Path | None, typer.Option(help="TOML file with options of run
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _LOG = "Free space, or choose another --log."
-_TOLD_EVERY_S = 10.0
+_TOLD_EVERY_S, _MAILED_EVERY_S = 10.0, 60.0
 _MANY = 32  # files, for which it pays to start processes
 _GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
@@ -199,7 +200,9 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
         from skindose.registry import signing
 
         signing.copy(registry)
-        yield outbox.raising(registry, people, how.rules), how, pool, _Told(file), _Mails(people)
+        registry, told, mails = outbox.raising(registry, people, how.rules), _Told(file), _Mails(people)
+        told.meanwhile = partial(mails.now_and_then, registry)
+        yield registry, how, pool, told, mails
 
 
 class _Mails:
@@ -208,11 +211,24 @@ class _Mails:
     def __init__(self, people: People) -> None:
         self._people = people
         self._told: set[str] = set()
+        self._count: Counter[str] = Counter()
+        self._next = time.monotonic() + _MAILED_EVERY_S
+
+    def now_and_then(self, registry: Registry) -> None:
+        """While a backlog is taken in; a server that stalls takes a tenth of the time at most."""
+        if time.monotonic() > self._next:
+            self(registry)
 
     def __call__(self, registry: Registry) -> Round:
+        """Returns this round with the mails of all so far."""
         from skindose import outbox
 
+        start = time.monotonic()
         done = outbox.send(registry, self._people)
+        now = time.monotonic()
+        self._next = now + max(_MAILED_EVERY_S, 10 * (now - start))
+        self._count += done.count
+        done.count = self._count.copy()
         told = [*done.trouble, *filter(None, [done.waiting])]
         for what in told:
             if what not in self._told:
@@ -245,6 +261,7 @@ class _Told:
         self.total = 0
         self.count: Counter[str] = Counter()
         self.alive: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], None] = lambda: None
         self._trouble = ""
         self._worked, self._worked_s = 0, 0.0
         self._log, self._start, self._last, self._mark = log, *3 * (time.monotonic(),)
@@ -261,6 +278,7 @@ class _Told:
             self.count[outcome.what] += 1
             self.alive()
             self._write(outcome)
+            self.meanwhile()
             if time.monotonic() - self._last > _TOLD_EVERY_S:
                 self._last = time.monotonic()
                 typer.echo(self.words(), err=True)
