@@ -13,8 +13,8 @@ from typing import Any
 
 from skindose import rdsr
 from skindose.config import Settings
-from skindose.errors import InputError, OutputError, SkindoseError
-from skindose.folder import reason, write_result
+from skindose.errors import InputError, OutputError, SkindoseError, reason
+from skindose.folder import write_result
 from skindose.model import Procedure
 from skindose.pipeline import compute
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skindose import alarms, calibrate, desk, doctor, presets, registrar, review, unattended
-from skindose.errors import ExitCode, SettingsError, SkindoseError
+from skindose.errors import ExitCode, SettingsError, SkindoseError, reason
 from skindose.options import Body, Correct, Exclude, Move, Pad, Records, Region, triple
 from skindose.printing import AsJson, print_json
 
@@ -298,7 +298,7 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
         path = write_demo(out / "demo.dcm")
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}", str(out), "Choose another --out.") from None
+        raise OutputError(f"cannot write: {reason(error)}", str(out), "Choose another --out.") from None
     code = _run([path], out, _settings(None, {}), False, 1, as_json)
     if not as_json and code == ExitCode.OK:
         typer.echo(f"\nOpen the map in a browser: {(out / 'demo' / 'report.html').resolve()}")

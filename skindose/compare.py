@@ -15,7 +15,7 @@ import numpy as np
 from skindose import folder
 from skindose.agreement import Patches, agree, patches
 from skindose.dose import area_above_mm2, find_peak, highest_by_region_mgy
-from skindose.errors import InputError, OutputError
+from skindose.errors import InputError, OutputError, reason
 from skindose.model import BoolArray, FloatArray, IntArray, Peak, Phantom
 from skindose.phantom.build import measured
 from skindose.phantom.regions import NAMES
@@ -127,7 +127,7 @@ def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        what = f"cannot make the folder: {folder.reason(error)}"
+        what = f"cannot make the folder: {reason(error)}"
         raise OutputError(what, str(out), "Choose another folder.") from None
 
 
@@ -156,7 +156,7 @@ def _map_alone(path: Path) -> Side:
         surface = mesh.read_vtp(path.read_bytes())
         skin = measured(surface.vertices_mm, surface.triangles)
     except OSError as error:
-        what = f"cannot read the map: {folder.reason(error)}"
+        what = f"cannot read the map: {reason(error)}"
         raise InputError(what, path.name, "Give a result folder or a map of verify --maps.") from None
     except Exception as error:  # no parser's words help here
         what = f"this is no dose map of skindose ({type(error).__name__})"

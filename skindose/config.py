@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from skindose.errors import SettingsError
+from skindose.errors import SettingsError, reason
 
 Orientation = Literal["hfs", "hfp", "hfdr", "hfdl", "ffs", "ffp", "ffdr", "ffdl"]
 Correction = Literal["backscatter", "medium", "table", "heel", "calibration"]
@@ -104,9 +104,7 @@ def is_mail_address(given: str) -> bool:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower()
-    return "it is no text" if isinstance(error, UnicodeDecodeError) else f"not TOML: {str(error)[:150]}"
+    return reason(error) if isinstance(error, OSError | UnicodeError) else f"not TOML: {str(error)[:150]}"
 
 
 def _settings_error(error: ValidationError, where: str) -> SettingsError:

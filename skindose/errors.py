@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -66,3 +67,16 @@ class SettingsError(SkindoseError):
 
 class RegistryError(SkindoseError):
     """The registry cannot be used: locked, full, no access, of a newer program, another site's key."""
+
+
+def reason(error: OSError | UnicodeError) -> str:
+    """Why a file could not be read or written, in words.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory")), reason(UnicodeError())
+    ('no such file or directory', 'not text in UTF-8')
+    """
+    if isinstance(error, UnicodeError):
+        return "not text in UTF-8"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the disk"
+    return (error.strerror or str(error) or "unknown reason").lower()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from skindose import case as cases
 from skindose.case import Case
-from skindose.errors import InputError, OutputError
+from skindose.errors import InputError, OutputError, reason
 from skindose.model import FloatArray, Phantom, Procedure, Result
 from skindose.phantom.build import measured
 from skindose.report import CASE, EVENTS, MAP, RESULT, contract, mesh, render
@@ -231,13 +231,6 @@ def _swap(fresh: Path, folder: Path) -> None:
             former.rename(folder)
         raise
     shutil.rmtree(former, ignore_errors=True)
-
-
-def reason(error: OSError) -> str:
-    """Why a file could not be read or written, in words."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "no space left on the disk"
-    return (error.strerror or str(error)).lower()
 
 
 def write_file(path: Path, content: bytes, begins: bytes) -> None:

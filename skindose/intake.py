@@ -18,7 +18,7 @@ from typing import Any
 from skindose import dependence, rdsr, summing
 from skindose import recompute as again
 from skindose.dependence import Task, task
-from skindose.errors import InputError, SkindoseError
+from skindose.errors import InputError, SkindoseError, reason
 from skindose.owed import Owed
 from skindose.pipeline import compute_case
 from skindose.pool import Pool
@@ -231,7 +231,7 @@ def _read(path: Path) -> bytes | InputError | None:
     except InputError as error:
         return error
     except OSError as error:
-        return InputError(f"cannot read the file ({(error.strerror or 'unknown reason').lower()})")
+        return InputError(f"cannot read the file ({reason(error)})")
     return data if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) else None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skindose import review
-from skindose.errors import ExitCode, OutputError, SettingsError
+from skindose.errors import ExitCode, OutputError, SettingsError, reason
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def export(
     The files carry what the reports carry, the patient's name and number included.
     """
     from skindose import earlier, summing, sums
-    from skindose.folder import reason, write_result
+    from skindose.folder import write_result
     from skindose.registry import open_registry
 
     with open_registry():

@@ -8,7 +8,7 @@ from typing import Any
 
 from skindose import cumulative, folder
 from skindose.cumulative import Cumulative, Part
-from skindose.errors import OutputError
+from skindose.errors import OutputError, reason
 from skindose.report import MAP, RESULT
 from skindose.report import cumulative as report
 from skindose.report.summary import summary_json
@@ -40,7 +40,7 @@ def write(document: dict[str, Any], found: Cumulative, out: Path) -> tuple[str, 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        what = f"cannot make the folder: {folder.reason(error)}"
+        what = f"cannot make the folder: {reason(error)}"
         raise OutputError(what, str(out), "Choose another folder.") from None
     for name, (content, begins) in files.items():
         folder.write_file(out / name, content, begins)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from skindose.errors import ExitCode, InputError, OutputError, RegistryError, SettingsError
+from skindose.errors import ExitCode, InputError, OutputError, RegistryError, SettingsError, reason
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def _log(path: Path | None) -> Iterator[TextIO | None]:
     try:
         file = path.open("a", encoding="utf-8")
     except OSError as error:
-        what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+        what = f"cannot write the log: {reason(error)}"
         raise OutputError(what, path.name, _LOG) from None
     try:
         yield file
@@ -328,5 +328,5 @@ class _Told:
             self._log.write(json.dumps(line) + "\n")
             self._log.flush()
         except OSError as error:
-            what = f"cannot write the log: {(error.strerror or str(error)).lower()}"
+            what = f"cannot write the log: {reason(error)}"
             raise OutputError(what, Path(self._log.name).name, _LOG) from None

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from skindose.calibration.applied import Curve
 from skindose.config import plain_words
-from skindose.errors import OutputError, SettingsError
+from skindose.errors import OutputError, SettingsError, reason
 
 Plane = Literal["A", "B", "single", "any"]
 Text = Annotated[str, Field(max_length=1000)]
@@ -249,8 +249,9 @@ def _read(path: Path) -> str:
             raise SettingsError("this is too large for a calibration record", path.name, "Give a TOML record.")
         return path.read_bytes().decode("utf-8-sig")  # Windows editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
-        reason = (getattr(error, "strerror", None) or "not UTF-8 text").lower()
-        raise SettingsError(f"cannot read the calibration record: {reason}", path.name, "Check its name.") from None
+        raise SettingsError(
+            f"cannot read the calibration record: {reason(error)}", path.name, "Check its name."
+        ) from None
 
 
 def digest(values: dict[str, Any], by: str, date: datetime.date) -> str:
@@ -286,5 +287,5 @@ def sign(path: Path, by: str, date: datetime.date) -> Loaded:
         part.write_text(signed, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write: {error.strerror}", path.name, "Check the folder's permissions.") from None
+        raise OutputError(f"cannot write: {reason(error)}", path.name, "Check the folder's permissions.") from None
     return loaded

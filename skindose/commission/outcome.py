@@ -17,7 +17,7 @@ from skindose.commission.marks import Marks
 from skindose.commission.shots import AXES, Shots, pick
 from skindose.commission.verdict import Verdict, judge
 from skindose.config import Settings
-from skindose.errors import CommissioningError, OutputError, SettingsError, SkindoseError
+from skindose.errors import CommissioningError, OutputError, SettingsError, SkindoseError, reason
 from skindose.model import Procedure
 from skindose.normalise import Profile, Readings
 
@@ -206,4 +206,4 @@ def write_text(path: Path, text: str) -> None:
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True) if fresh.parent.is_dir() else None
-        raise OutputError(f"cannot write: {error.strerror}", path.name, "Choose another name or folder.") from None
+        raise OutputError(f"cannot write: {reason(error)}", path.name, "Choose another name or folder.") from None

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from skindose.config import plain_words
-from skindose.errors import SettingsError
+from skindose.errors import SettingsError, reason
 from skindose.model import Layer
 
 
@@ -247,8 +247,7 @@ def load(path: Path) -> Profile:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(f"cannot read the profile: {reason}", path.name, "Check its name.") from None
+        raise SettingsError(f"cannot read the profile: {reason(error)}", path.name, "Check its name.") from None
     return parse(text, path.name)
 
 

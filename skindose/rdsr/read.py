@@ -8,7 +8,7 @@ import stat
 import zlib
 from pathlib import Path
 
-from skindose.errors import InputError
+from skindose.errors import InputError, reason
 from skindose.model import InputFile, Procedure
 from skindose.rdsr import kinds, privacy
 from skindose.rdsr.collect import Collected, collect, once_each
@@ -70,8 +70,7 @@ def _unreadable(error: OSError, path: Path) -> InputError:
         return InputError("there is no such file", path.name, "Check the name.")
     if error.errno in (errno.EACCES, errno.EPERM):
         return InputError("no permission to read the file", path.name, "Mend its access rights.")
-    reason = (error.strerror or "unknown reason").lower()
-    return InputError(f"cannot read the file ({reason})", path.name, "Check the disk.")
+    return InputError(f"cannot read the file ({reason(error)})", path.name, "Check the disk.")
 
 
 def read_bytes(data: bytes, name: str) -> Procedure:

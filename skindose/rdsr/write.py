@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from skindose.errors import OutputError
+from skindose.errors import OutputError, reason
 from skindose.units import express
 
 _Coded = tuple[str, str, str]
@@ -160,7 +160,7 @@ def write(described: WrittenProcedure, path: Path) -> Path:
     try:
         path.write_bytes(to_bytes(described))
     except OSError as error:
-        raise OutputError(f"cannot write the file ({error.strerror})", path.name, "Choose another folder.") from None
+        raise OutputError(f"cannot write the file ({reason(error)})", path.name, "Choose another folder.") from None
     return path
 
 

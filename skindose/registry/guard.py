@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from django.db import Error, connection
 
@@ -48,6 +50,8 @@ def in_words(error: BaseException) -> RegistryError:
 def _where() -> str:
     """Which registry: its file, or its database on a server."""
     name = str(connection.settings_dict["NAME"])
+    if name.startswith("file:"):  # as `look_at` opens it
+        name = url2pathname(urlsplit(name).path)
     return name if connection.vendor == "sqlite" else f"PostgreSQL database {name}"
 
 

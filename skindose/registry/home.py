@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from skindose import release
-from skindose.errors import RegistryError, SettingsError
+from skindose.errors import RegistryError, SettingsError, reason
 from skindose.release import KEY, derived
 
 FILE, LOCK = "registry.sqlite3", "first-use.lock"
@@ -146,7 +146,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = reason(error)
         raise RegistryError(f"cannot make the registry's folder: {why}", folder.name, _RIGHTS) from None
 
 
@@ -173,7 +173,7 @@ def make_key(folder: Path) -> bytes:
             finally:
                 fresh.unlink()
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = reason(error)
         raise RegistryError(f"cannot make the site's key: {why}", folder.name, _RIGHTS) from None
     return read_key(folder)
 
@@ -189,7 +189,7 @@ def read_key(folder: Path) -> bytes:
         what = f"the site's key is missing ({KEY}): without it no patient is recognised"
         raise RegistryError(what, folder.name, "Put its copy back. A new key would start a new registry.") from None
     except OSError as error:
-        what = f"cannot read the site's key: {(error.strerror or str(error)).lower()}"
+        what = f"cannot read the site's key: {reason(error)}"
         raise RegistryError(what, folder.name, "Mend its rights.") from None
     if not re.fullmatch(f"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
         raise RegistryError(f"the site's key is damaged ({KEY})", folder.name, "Put its copy back.")
@@ -215,7 +215,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         file = (folder / LOCK).open("ab")
     except OSError as error:
-        what = f"cannot write into the registry's folder: {(error.strerror or str(error)).lower()}"
+        what = f"cannot write into the registry's folder: {reason(error)}"
         raise RegistryError(what, folder.name, _RIGHTS) from None
     with file:
         if os.name == "nt":  # pragma: no cover

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from skindose import __version__
-from skindose.errors import RegistryError
+from skindose.errors import RegistryError, reason
 from skindose.registry import audit, home, migrations
 from skindose.registry.guard import guarded
 from skindose.registry.models import Site
@@ -57,7 +57,7 @@ def _make_file(file: Path) -> None:
         if not file.exists():
             file.touch(mode=0o600)
     except OSError as error:
-        what = f"cannot make the registry's file: {(error.strerror or str(error)).lower()}"
+        what = f"cannot make the registry's file: {reason(error)}"
         raise RegistryError(what, file.name, "Mend the rights of its folder.") from None
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from skindose.errors import SettingsError
+from skindose.errors import SettingsError, reason
 
 Place = tuple[str | int, ...]  # path of keys to a value, as pydantic gives it: ("rule", 1, "levels", "kap", "unit")
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,9 +38,8 @@ def read(path: Path) -> str:
     except UnicodeDecodeError:
         raise SettingsError("this is not a text file", str(path), "Give a TOML file of trigger rules.") from None
     except OSError as error:
-        reason = error.strerror or "cannot be read"
         raise SettingsError(
-            f"cannot read the rule file: {reason}", str(path), "Give a TOML file or a preset."
+            f"cannot read the rule file: {reason(error)}", str(path), "Give a TOML file or a preset."
         ) from None
 
 

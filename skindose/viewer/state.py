@@ -16,7 +16,7 @@ from skindose import folder, pipeline
 from skindose.case import Case, Revision
 from skindose.config import Settings
 from skindose.dose import find_peak
-from skindose.errors import OutputError, SettingsError
+from skindose.errors import OutputError, SettingsError, reason
 from skindose.folder import Stored
 from skindose.model import Beams, DoseMap, FloatArray, Peak, Phantom, Result
 from skindose.viewer import words
@@ -302,7 +302,7 @@ def _reserved(source: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            what = f"cannot make the folder: {folder.reason(error)}"
+            what = f"cannot make the folder: {reason(error)}"
             raise OutputError(what, fresh.name, "Mend the rights of the folder above.") from None
         return fresh
     raise OutputError("there are too many versions", name, "Move some of them away.")
