@@ -48,7 +48,9 @@ def list_alerts(
         typer.echo(_line(row))
         for mail in row["mails"]:
             error = f": {mail['error']}" if mail["error"] else ""
-            typer.echo(f"    {mail['purpose']} to {mail['recipient']} ({mail['role']}): {mail['state']}{error}")
+            number = mail["message_id"].removeprefix("<skindose.")[:8]
+            who = f"{mail['purpose']} to {mail['recipient']} ({mail['role']})"
+            typer.echo(f"    mail {number}, {who}: {mail['state']}{error}")
         if row["roles_without_address"]:
             typer.echo(f"    nobody holds: {', '.join(row['roles_without_address'])}; see alerts.toml")
     typer.echo(f"{len(rows)} alert{'' if len(rows) == 1 else 's'}.")
@@ -58,6 +60,7 @@ def list_alerts(
 
 def _line(row: dict[str, Any]) -> str:
     what = f"{row['rule']}: {row['quantity']} from {row['level']} {row['unit']}" if row["rule"] else "no map"
+    what += " (with earlier procedures)" if row["of_sum"] else ""
     state = row["not_mailed"] if row["state"] in ("unsigned", "old") else row["state"]
     by = f" by {row['acknowledged_by']}" if row["acknowledged_by"] else ""
     return f"{row['case']}  level {row['severity']}  {what}  {state}{by}"

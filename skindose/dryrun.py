@@ -113,7 +113,7 @@ def _count(*sets: RuleSet) -> bool:
 
 def _with_sums(ruleset: RuleSet, findings: tuple[Finding, ...], one: Past) -> tuple[Finding, ...]:
     """The findings, of which those of rules that count earlier procedures are the sums'."""
-    of_sums = {}
+    of_sums: dict[tuple[str, str], Finding] = {}
     for days, document in one.sums.items():
         counting = tuple(rule for rule in ruleset.rules if rule.window_days == days)
         asked = replace(context(one.facts), counted_days=days)

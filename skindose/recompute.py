@@ -271,14 +271,13 @@ def _make(of: Source, how: Task) -> tuple[Result, dict[str, Any]]:
 def _from_reports(of: Source, how: Task) -> tuple[Case, dict[str, Any]]:
     names = [f"{hashlib.sha256(data).hexdigest()[:16]}.dcm" for data in of.reports]
     procedures = [rdsr.read_bytes(data, name) for data, name in zip(of.reports, names, strict=True)]
-    procedure, device = rdsr.merge(procedures)[0], None
+    procedure = rdsr.merge(procedures)[0]
     settings = how.settings
     if of.corrections:
         plain = settings.model_copy(update={"correct": ()})
         keys = corrected.event_keys(normalise.normalise(procedure, plain))
         settings = corrected.applied(settings, of.corrections, keys)
-    device = dependence.device(procedure)
-    return prepare(procedure, settings, how.rules), device
+    return prepare(procedure, settings, how.rules), dependence.device(procedure)
 
 
 def revision(corrections: Sequence[Correction], number: str) -> Revision | None:

@@ -89,6 +89,9 @@ def correct(
         print_json(document)
         return
     was, now = (_gy(document[name]) for name in ("former_peak_skin_dose_mgy", "peak_skin_dose_mgy"))
+    changed = document["settings"].items()
+    said = "; ".join(f"{name} {'as the report has it' if value is None else value}" for name, value in changed)
+    typer.echo(f"{'Taken back' if undo else 'Corrected'}: {said}.")
     typer.echo(f"{case}: version {document['version']}, peak {now} (was {was}).")
     typer.echo(f"Nobody has reviewed it yet: skindose registry signoff {case} --by NAME.")
 

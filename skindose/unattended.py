@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -32,7 +33,8 @@ Config = Annotated[Path | None, typer.Option(help="TOML file with options of run
 Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same time")]
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _LOG = "Free space, or choose another --log."
-_TOLD_EVERY_S = 10.0
+_TOLD_EVERY_S, _MAILED_EVERY_S = 10.0, 60.0
+_MANY = 32  # files, for which it pays to start processes
 _GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
 
@@ -47,7 +49,12 @@ def batch(
         list[Path] | None,
         typer.Argument(metavar="DIR|FILE...", help="reports, and folders with reports", show_default=False),
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="reports worked on at the same time; default: one for each processor, 1 for a few files"
+        ),
+    ] = None,
     config: Config = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="compute again whatever would now come out otherwise")
@@ -56,7 +63,7 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Take reports into the registry: read, compute, store. Again, or after a kill, it goes on where it was."""
-    from skindose import intake
+    from skindose import intake, threads
     from skindose.owed import Owed
 
     paths = paths or []
@@ -65,8 +72,9 @@ def batch(
     missing = [path for path in paths if not path.exists()]
     for path in missing:
         typer.echo(str(InputError("there is no such file or folder", path.name, "Check the name.")), err=True)
-    with _at_work(jobs, config, log) as (registry, how, pool, told, mails):
-        files = list(intake.files_of(path for path in paths if path not in missing))
+    files = list(intake.files_of(path for path in paths if path not in missing))
+    many = threads.processors() if len(files) >= _MANY else 1
+    with _at_work(jobs or many, config, log) as (registry, how, pool, told, mails):
         told.total = len(files)
         due = _outdated(how, asked=recompute)
         owed = Owed(how, asked=recompute)
@@ -192,7 +200,9 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
         from skindose.registry import signing
 
         signing.copy(registry)
-        yield outbox.raising(registry, people, how.rules), how, pool, _Told(file), _Mails(people)
+        registry, told, mails = outbox.raising(registry, people, how.rules), _Told(file), _Mails(people)
+        told.meanwhile = partial(mails.now_and_then, registry)
+        yield registry, how, pool, told, mails
 
 
 class _Mails:
@@ -201,11 +211,24 @@ class _Mails:
     def __init__(self, people: People) -> None:
         self._people = people
         self._told: set[str] = set()
+        self._count: Counter[str] = Counter()
+        self._next = time.monotonic() + _MAILED_EVERY_S
+
+    def now_and_then(self, registry: Registry) -> None:
+        """While a backlog is taken in; a server that stalls takes a tenth of the time at most."""
+        if time.monotonic() > self._next:
+            self(registry)
 
     def __call__(self, registry: Registry) -> Round:
+        """Returns this round with the mails of all so far."""
         from skindose import outbox
 
+        start = time.monotonic()
         done = outbox.send(registry, self._people)
+        now = time.monotonic()
+        self._next = now + max(_MAILED_EVERY_S, 10 * (now - start))
+        self._count += done.count
+        done.count = self._count.copy()
         told = [*done.trouble, *filter(None, [done.waiting])]
         for what in told:
             if what not in self._told:
@@ -238,6 +261,7 @@ class _Told:
         self.total = 0
         self.count: Counter[str] = Counter()
         self.alive: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], None] = lambda: None
         self._trouble = ""
         self._worked, self._worked_s = 0, 0.0
         self._log, self._start, self._last, self._mark = log, *3 * (time.monotonic(),)
@@ -254,6 +278,7 @@ class _Told:
             self.count[outcome.what] += 1
             self.alive()
             self._write(outcome)
+            self.meanwhile()
             if time.monotonic() - self._last > _TOLD_EVERY_S:
                 self._last = time.monotonic()
                 typer.echo(self.words(), err=True)

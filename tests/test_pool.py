@@ -62,3 +62,36 @@ def test_no_worker_outlives_its_parent():
         time.sleep(0.05)
     assert parent.exitcode == -signal.SIGKILL
     assert not any(map(is_there, workers))
+
+
+def test_it_holds_no_more_than_keeps_the_processes_busy():
+    with Pool(2) as pool:
+        given = 0
+        while not pool.is_full():
+            pool.put(f"{given}", halve, (2 * given,))
+            given += 1
+        assert given == 4, "for each process one that it works on, and one that waits"
+        assert dict(pool.take() for _ in range(given)) == {f"{number}": number for number in range(given)}
+        assert not pool.is_busy()
+
+
+def test_what_is_put_in_after_a_process_died_is_done_too():
+    with Pool(2) as pool:
+        found = {}
+        for number in (3, 4, 6, 8, 10):
+            while pool.is_full():
+                found |= [pool.take()]
+            pool.put(f"{number}", halve, (number,))
+        while pool.is_busy():
+            found |= [pool.take()]
+    assert isinstance(found.pop("3"), InputError)
+    assert found == {"4": 2, "6": 3, "8": 4, "10": 5}
+
+
+def test_what_is_forgotten_never_comes_out():
+    with Pool(2) as pool:
+        for number in (2, 4, 6):
+            pool.put(f"{number}", halve, (number,))
+        pool.clear()
+        assert not pool.is_busy()
+        assert dict(pool.run(halve, {"8": (8,)})) == {"8": 4}

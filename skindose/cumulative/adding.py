@@ -145,13 +145,13 @@ def add(
     parts: Iterable[Part],
     window_days: int | None = None,
     same_patient: bool = False,
-    made: dict[Any, Result] | None = None,
+    made: dict[Any, Any] | None = None,
 ) -> Cumulative:
     """The parts added on one body.
 
     window_days    only those at most so many days before the newest; those without a date count nevertheless
     same_patient   who calls knows that it is one patient: what contradicts it is a note, not an error
-    made           results on a body, kept from one sum of the same parts to the next: they are cast once
+    made           what is kept from one sum of the very same parts to the next: each is cast once on each body
     raises         InputError where they cannot be of one patient, or none of them has a map
     """
     distinct, twice = each_once(parts)
@@ -162,11 +162,12 @@ def add(
         what = f"these results cannot be of one patient: {'; '.join(sure)}"
         raise InputError(what, remedy="Leave out what is another's; --same-patient adds them where the reports err.")
     body_of, leading = _leading(inside)
-    procedures = _computed(inside, leading, days, {} if made is None else made)
+    made = {} if made is None else made
+    procedures = _computed(inside, leading, days, made)
     dose_mgy = _summed(procedures, leading.body)
     peak = find_peak(dose_mgy, leading.body)
     procedures = _at_peak(procedures, peak, leading.body)
-    found = _uncertainty(procedures, peak, leading.settings.seed)
+    found = _uncertainty(procedures, peak, leading.settings.seed, made.setdefault("draws", {}))
     interval, at_most = _interval(procedures, peak, found)
     outside = tuple(one.name for one in distinct if one not in inside)
     windows = _windows(procedures, leading.body, window_days)
@@ -199,7 +200,7 @@ def _leading(parts: Sequence[Part]) -> tuple[str, Case]:
 
 
 def _computed(
-    parts: Sequence[Part], leading: Case, days: Mapping[str, int | None], made: dict[Any, Result]
+    parts: Sequence[Part], leading: Case, days: Mapping[str, int | None], made: dict[Any, Any]
 ) -> tuple[Procedure, ...]:
     """Each part on the body of the leading case, without the events that another counts."""
     elsewhere = repeated(parts)
@@ -279,9 +280,15 @@ def _at_peak(procedures: tuple[Procedure, ...], peak: Peak | None, body: Phantom
 # --- How sure
 
 
-def _uncertainty(procedures: Sequence[Procedure], peak: Peak | None, seed: int) -> Together | None:
-    members = [Member(one.result, machine_of(one)) for one in procedures if one.result and one.result.beams]
-    return together(members, peak, seed) if peak and members else None
+def _uncertainty(
+    procedures: Sequence[Procedure], peak: Peak | None, seed: int, kept: dict[int, Any]
+) -> Together | None:
+    members = [
+        Member(one.result, machine_of(one), " ".join(sorted(one.part.digests)))
+        for one in procedures
+        if one.result and one.result.beams
+    ]
+    return together(members, peak, seed, kept) if peak and members else None
 
 
 def machine_of(one: Procedure) -> str:

@@ -318,7 +318,11 @@ def waiting() -> str:
         return f"{count}." if rows else ""
     first, last = min(failing, key=lambda one: str(one["at"])), max(failing, key=lambda one: str(one["at"]))
     since = datetime.fromisoformat(first["at"])
-    return f"{count}: the mail server fails since {since:%Y-%m-%d %H:%M} UTC. {last['reason'].capitalize()}."
+    return f"{count}: the mail server fails since {since:%Y-%m-%d %H:%M} UTC. {_sentence(last['reason'])}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _failing(tries: list[dict[str, Any]]) -> list[dict[str, Any]]:

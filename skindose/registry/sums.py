@@ -106,7 +106,7 @@ def _members(patient: int | None = None) -> tuple[dict[int, list[Member]], dict[
         if is_mixed:
             mixed.setdefault(whose, []).append(number)
         elif made is not None:
-            members.setdefault(whose, []).append(Member(pk, number, date, made, peak))
+            members.setdefault(whose, []).append(Member(pk, number, _iso(date), made, peak))
     return members, mixed
 
 
@@ -131,6 +131,14 @@ def _within(one: Member, own: Sequence[Member], days: int | None) -> tuple[int, 
     end = one.date or max(other.date for other in own)
     others = [other for other in _earlier(one, own) if days is None or _days(other.date, end) <= days]
     return tuple(sorted(member.computation for member in (one, *others)))
+
+
+def _iso(text: str) -> str:
+    """The date where it is one, else ""."""
+    try:
+        return calendar_date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""
 
 
 def _days(first: str, last: str) -> int:

@@ -37,6 +37,10 @@ LEVELS = {
 }
 _REVIEW = "Review the map (placement, profile, assumptions) and sign it off or correct it within 5 working days."
 _CONTACTS = "Make the contacts below. A contact that was missed stays an open task; it is not \u201cno finding\u201d."
+_OF_THE_SUM = (
+    "This procedure and the earlier ones together passed the level below; the value is theirs. A picture in this mail "
+    "shows this procedure alone."
+)
 ASKED = {
     "operator": (
         "Tell the patient before discharge: where on the skin, what to look for and whom to call. Record the dose and "
@@ -289,7 +293,7 @@ def _why(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     if not alert.rule:
         yield "No map", f"{facts['no_map_reason'] or 'the map failed'}. Judge by the totals above."
     if alert.of_sum:
-        yield "Of the sum", "This procedure and the earlier ones together passed the level below; the value is theirs."
+        yield "Of the sum", _OF_THE_SUM
     own = _of(facts, alert.rule, alert.quantity)
     for finding in own:
         yield from _own(trigger_row(finding))

@@ -27,6 +27,8 @@ MOST_BEAMS = 96
 _SAMPLE = 20_000
 # Beams times cells that are cast in one go: up to about 10 MB of hits, of which each thread has its own.
 BLOCK = 10_000_000
+# Of so few moves the factors are computed in one go.
+_FEW = 16
 # Places that are looked at for each way that the factors may lie, and how far apart they are: a patch is 11 mm wide.
 _PLACES, _APART_MM = 8, 9.0
 _HOT = 0.35  # cells below this share of the highest dose are not looked at,
@@ -152,7 +154,7 @@ def recasts(scene: Scene, moves: Moves, corners: FloatArray) -> Recasts:
 
     with workers(None, count) as work:
         done = [first, *work(lambda rows: _block(scene, moves, corners, rows, rough), blocks)]
-        places = [one for part in work(complete, _joined(done, 2)) for one in part]
+        places = [one for part in work(complete, _joined(done, 1 if len(moves) <= _FEW else 2)) for one in part]
     square = np.sum([block.square for block in done[1:]], axis=0)
     return Recasts(places, rough, square / max(1, len(moves) - 1))
 

@@ -20,7 +20,9 @@ DRAWS = 1000
 # Of a peak that is surely far below every level: some say how far off it may be, and that it is far below.
 SPARSE, SPARSE_BEAMS = 8, 32
 # Such a peak is shown below this share of the lowest level, and the upper end of its interval lies below that share.
-SHOWN_BELOW, UPPER_BELOW = 0.4, 0.67
+SHOWN_BELOW, UPPER_BELOW = 0.25, 0.5
+# Below this share as many beams are enough for all placements: what they leave out is 2 % of the interval's ends.
+FEWER_BEAMS_BELOW = 0.5
 # No level is taken to be higher than this: from here on a dose is recorded where procedures are repeated [ICRP85].
 FLOOR_MGY = 1000.0
 _FEW = 12  # draws of what stands in for missing geometry by itself
@@ -63,7 +65,8 @@ def sample(result: Result, peak: Peak) -> Sampled | None:
         found = _sampled(result, peak, SPARSE, SPARSE_BEAMS)
         if found is None or found.uncertainty.interval[1] * most_mgy < UPPER_BELOW * level_mgy:
             return found
-    return _sampled(result, peak, PLACEMENTS, MOST_BEAMS)
+    far = most_mgy < FEWER_BEAMS_BELOW * level_mgy
+    return _sampled(result, peak, PLACEMENTS, SPARSE_BEAMS if far else MOST_BEAMS)
 
 
 def lowest_level_mgy(result: Result) -> float:

@@ -8,9 +8,10 @@ the patient where he is shown.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +31,14 @@ _Cells = tuple[IntArray, FloatArray]  # cells with dose, and the dose
 
 
 class Member(NamedTuple):
-    """One procedure of the sum: its result with beams, and the machine whose errors it shares with others."""
+    """One procedure of the sum: its result with beams, and the machine whose errors it shares with others.
+
+    name   of which its patient's place is drawn: the same in whatever sum it is
+    """
 
     result: Result
     machine: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,19 @@ class _Group(NamedTuple):
     rough: list[_Cells]
 
 
-def together(members: Sequence[Member], peak: Peak, seed: int) -> Together | None:
+def together(members: Sequence[Member], peak: Peak, seed: int, kept: dict[int, Any] | None = None) -> Together | None:
     """The uncertainty of the sum's peak; None where no primary beam meets the body.
 
     members   on one body, in an order that does not depend on how they were given
     peak      of the sum
+    kept      what is kept of the very same results from one sum to the next: each is moved and cast once
     """
-    body, rng = members[0].result.phantom, np.random.default_rng(seed)
-    groups = [group for member in members for group in _groups(member, rng)]
+    body, kept = members[0].result.phantom, {} if kept is None else kept
+    for place, member in enumerate(members):
+        if id(member.result) not in kept:
+            own = zlib.crc32((member.name or str(place)).encode())
+            kept[id(member.result)] = _groups(member, np.random.default_rng((seed, own)))
+    groups: list[_Group] = [group for member in members for group in kept[id(member.result)]]
     multiplier = _multipliers(groups, sample.DRAWS, seed + 1)
     found = [_placed(groups, row, body) for row in range(sample.PLACEMENTS + 1)]
     shown = found[0][0].sum(axis=0).max(initial=0.0)

@@ -61,6 +61,30 @@ def test_from_report_to_mail_once(sqlite_home, feed):
         assert b"Quastenflosser" not in everything
 
 
+def test_a_long_backlog_keeps_no_mail_waiting(sqlite_home, feed, monkeypatch):
+    from skindose import unattended
+    from skindose.registry import store
+
+    monkeypatch.setattr(unattended, "_MAILED_EVERY_S", -1.0)  # now and then is: after each file
+    (feed / "b.dcm").write_bytes(registered.report("b", events=(5, 6, 7, 8), number="another"))
+    os.utime(feed / "b.dcm", (time.time() - 60,) * 2)
+    handler, arrived, receive = Received(), [], store.receive
+
+    def counted(*arguments):
+        arrived.append(len(handler.mails))
+        return receive(*arguments)
+
+    monkeypatch.setattr(store, "receive", counted)
+    with mailserver.plain(handler) as port:
+        configured(sqlite_home, port)
+        with open_registry() as registry:
+            sign(registry)
+        mails, _ = batch(feed)
+    assert arrived[0] == 0
+    assert arrived[1] > 0, "the first file's mails went out before the second was stored"
+    assert mails["sent"] == len(handler.mails) > arrived[1], "the second's mail too, and all are counted"
+
+
 def test_a_mail_server_that_is_down_is_an_exit_code_and_the_report_is_stored(sqlite_home, feed):
     configured(sqlite_home, mailserver.free_port())
     with open_registry() as registry:

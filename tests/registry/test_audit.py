@@ -193,3 +193,24 @@ def test_a_write_that_fails_leaves_no_audit_row(filled):
         _ = 1 / 0
     assert Audit.objects.count() == 3
     assert faults(filled) == []
+
+
+def test_what_others_write_meanwhile_is_no_fault(home, monkeypatch):
+    with open_registry() as registry:
+        from skindose.registry import check, store
+        from skindose.registry.models import Machine
+
+        data, more = made.report(), made.report("b", number="2")
+        store.receive(registry, made.incoming(data), made.stored(data))
+        whole, once = check._rows, [lambda: store.receive(registry, made.incoming(more), made.stored(more))]
+
+        def meanwhile(*arguments):
+            if once:
+                once.pop()()
+            return whole(*arguments)
+
+        monkeypatch.setattr(check, "_rows", meanwhile)
+        assert check.verify(registry) == []
+        once.append(lambda: store.quarantine(registry, "0" * 64, "x", "y"))
+        Machine.objects.update(station="X")
+        assert [fault.where for fault in check.verify(registry)] == ["machine 1"], "a fault stays one"

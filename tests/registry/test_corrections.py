@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from skindose import cli, corrected, folder
 from skindose.config import Settings
 from skindose.corrected import Correction
-from skindose.errors import SettingsError
+from skindose.errors import RegistryError, SettingsError
 from skindose.registry import open_registry
 from tests.intake.test_batch import batch, config, feed, listed
 from tests.registry import made
@@ -202,3 +202,26 @@ def test_a_correction_whose_events_are_not_found_again_can_be_taken_back(case, f
     (row,) = listed()
     assert (row.version, row.reports) == (3, 2)
     assert batch(feed.folder, "--config", config) == {"known": 2, "unsettled": 0}
+
+
+def test_a_correction_and_its_result_are_stored_together_or_not_at_all(case):
+    from dataclasses import replace
+
+    from skindose import correcting
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with open_registry() as registry:
+        from skindose.registry import check, corrections
+
+        done = correcting.correct(correcting.opened(case), {"weight_kg": 90.0}, "A", "weighed")
+        with pytest.raises(KeyboardInterrupt):
+            correcting.keep(replace(registry, hook=killed), done)
+        assert corrections.history(done.current.procedure) == []
+        assert correcting.keep(registry, done) == 2
+        late = replace(done, correction=replace(done.correction, key="another"))
+        with pytest.raises(RegistryError, match="came in meanwhile"):
+            correcting.keep(registry, late)
+        assert len(corrections.history(done.current.procedure)) == 1
+        assert check.verify(registry) == []

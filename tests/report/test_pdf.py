@@ -228,6 +228,24 @@ def test_a_signed_commissioned_result_has_no_banner(facts):
     assert page_one(signed)["signed"] == "house, levels signed by A. Physicist"
 
 
+def test_it_says_who_reviewed_this_version_or_that_nobody_did(facts):
+    who = {"by": "A. Physicist", "role": "medical physicist", "on": "2026-11-25", "note": None}
+
+    def said(**review):
+        banners = page_one(facts | {"review": {"version": 2, "signed": [], "former": None} | review})["banners"]
+        assert not any("nor is this estimate signed" in text for _, _, text in banners), "said once"
+        return [text for _, name, text in banners if "eviewed" in name]
+
+    assert said(signed=[who]) == [
+        "The map (version 2 of this case) was reviewed by A. Physicist, medical physicist on 2026-11-25."
+    ]
+    assert said() == ["Nobody has reviewed the map (version 2 of this case): it is an unsigned estimate."]
+    (text,) = said(former={"version": 1, **who})
+    assert text.endswith(
+        "Version 1, which is not this one, was reviewed by A. Physicist, medical physicist on 2026-11-25."
+    )
+
+
 def test_lists_are_short_of_nothing_that_is_small(facts):
     content = page_two(facts)
     assert len(content["texts"]) == len(facts["warnings"]) + len(facts["assumptions"])
