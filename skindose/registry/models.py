@@ -15,6 +15,16 @@ _NAME = 200
 _TEXT = 2000
 
 
+def short(text: str | None) -> str:
+    """A short text as a column holds it: no NUL, which PostgreSQL refuses, and no longer than fits."""
+    return (text or "").replace("\0", "")[:_NAME]
+
+
+def lengthy(text: str | None) -> str:
+    """The same of a long text."""
+    return (text or "").replace("\0", "")[:_TEXT]
+
+
 def _sha256(**kind: object) -> models.CharField:
     return models.CharField(max_length=_SHA256, **kind)
 
