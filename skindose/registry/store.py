@@ -19,6 +19,7 @@ from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
 from skindose.registry.models import (
     Blob,
+    Calibration,
     Computation,
     Correction,
     Finding,
@@ -350,9 +351,18 @@ def _put(entry: Entry, procedure: Procedure, result: Computed, hook: Hook | None
     )
     for finding in result.facts["triggers"]:
         entry.add(_finding(row, finding))
+    for record in result.records:
+        _keep_record(entry, *record)
     if hook is not None:
         hook(entry, row)
     return int(row.version)
+
+
+def _keep_record(entry: Entry, name: str, signed_by: str, content: bytes) -> None:
+    """A calibration record as it was when a result was made with it; its digest stands in the configuration."""
+    blob = keep(entry, "calibration", content)
+    if not Calibration.objects.filter(blob=blob).exists():
+        entry.add(Calibration(blob=blob, name=short(name), signed_by=short(signed_by), since=now()))
 
 
 def _columns(facts: Mapping[str, Any]) -> dict[str, float | None]:
