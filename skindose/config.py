@@ -62,17 +62,13 @@ class Settings(BaseModel):
 
         raises   SettingsError naming the key and what is allowed
         """
-        values: dict[str, Any] = {}
-        if path is not None:
-            try:
-                values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors put a mark in front
-            except (OSError, ValueError, RecursionError) as error:
-                raise SettingsError(f"cannot read the configuration: {_why(error)}", str(path), "Mend it.") from None
+        values = read_toml(path, str(path)) if path is not None else {}
         given = {key: value for key, value in overrides.items() if value is not None}
         try:
             return cls(**{**values, **given})
         except ValidationError as error:
-            raise _settings_error(error, str(path) if path else "options") from None
+            see = "See `skindose run --help` for what is allowed."
+            raise first_mistake(error, cls, str(path) if path else "options", see) from None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -103,17 +99,33 @@ def is_mail_address(given: str) -> bool:
     return _MAIL_ADDRESS.fullmatch(given) is not None and len(given) <= 254
 
 
-def _why(error: Exception) -> str:
-    return reason(error) if isinstance(error, OSError | UnicodeError) else f"not TOML: {str(error)[:150]}"
+def read_toml(path: Path, where: str, optional: bool = False) -> dict[str, Any]:
+    """The keys of a configuration file.
+
+    where      what messages call it
+    optional   none where there is no such file
+    raises     SettingsError: not there, not readable, not TOML
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows editors put a mark in front
+    except (OSError, ValueError, RecursionError) as error:
+        if optional and isinstance(error, FileNotFoundError):
+            return {}
+        why = reason(error) if isinstance(error, OSError | UnicodeError) else f"not TOML: {str(error)[:150]}"
+        raise SettingsError(f"cannot read the configuration: {why}", where, "Mend it.") from None
 
 
-def _settings_error(error: ValidationError, where: str) -> SettingsError:
+def first_mistake(error: ValidationError, model: type[BaseModel], where: str, see: str = "") -> SettingsError:
+    """The first mistake in words: its key, elements of lists counted from 1, and what is wrong with it.
+
+    see   what to do; default, and for a key that there is not: the keys that there are
+    """
     first = error.errors(include_url=False)[0]
-    key = str(first["loc"][0]) if first["loc"] else "settings"
-    remedy = "See `skindose run --help` for what is allowed."
-    if first["type"] == "extra_forbidden":
-        remedy = f"Known: {', '.join(Settings.model_fields)}."
-    return SettingsError(f"{key}: {plain_words(first)}", where, remedy)
+    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+    known = f"Known: {', '.join(model.model_fields)}."
+    words = plain_words(first)
+    remedy = known if first["type"] == "extra_forbidden" else see or known
+    return SettingsError(f"{key}: {words}" if key else words, where, remedy)
 
 
 # What pydantic says in Python's words: error type -> what is wrong, for people; {} are the values of its context.

@@ -253,10 +253,23 @@ def _records(folder: Path | None, _stamps: Any) -> tuple[tuple[Loaded, str], ...
     return tuple((each, _digest(each)) for each in calibration.load_folder(folder))
 
 
+def kept_records(settings: Settings, made_with: Configuration) -> tuple[tuple[str, str, bytes], ...]:
+    """Name, signer and content of the calibration records of a configuration; its digests are those of the contents."""
+    known = _records(settings.calibration_folder, stamps(settings.calibration_folder))
+    content = {digest: each for each, digest in known}
+    found = [content[digest] for _, digest in made_with["records"] if digest in content]
+    return tuple(
+        (each.record.name, each.record.signature.by if each.record.signature else "", _said(each)) for each in found
+    )
+
+
 def _digest(part: Profile | Loaded) -> str:
     """Of what a profile or record says, without comments and layout."""
-    said = json.dumps(part.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    return hashlib.sha256(_said(part)).hexdigest()
+
+
+def _said(part: Profile | Loaded) -> bytes:
+    return json.dumps(part.model_dump(mode="json"), sort_keys=True).encode()
 
 
 def _mesh(name: str) -> str:

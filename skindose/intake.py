@@ -312,7 +312,8 @@ def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, Ski
         standing = dependence.standing(how)  # before: what is changed meanwhile makes the result outdated
         result = compute_case(prepare(procedure, how.settings, how.rules))
         made_with = dependence.configuration(standing, how.settings, dependence.device(procedure))
-        return computed(result, summary(result), made_with, why), None
+        records = dependence.kept_records(how.settings, made_with)
+        return computed(result, summary(result), made_with, why, records), None
     except SkindoseError as error:
         return None, error
     except MemoryError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -12,8 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from skindose.config import is_mail_address, plain_words
-from skindose.errors import SettingsError
+from skindose.config import first_mistake, is_mail_address, read_toml
 from skindose.notify import MailServer
 from skindose.triggers.rules import Role
 
@@ -143,13 +141,7 @@ def load(folder: Path) -> People:
 
     raises   SettingsError: file, key, what is wrong with it
     """
-    try:
-        given = tomllib.loads((folder / FILE).read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        return People()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read it ({str(error)[:150]})", FILE, "Mend it.") from None
-    return parse(given)
+    return parse(read_toml(folder / FILE, FILE, optional=True))
 
 
 def parse(given: Mapping[str, Any]) -> People:
@@ -163,6 +155,4 @@ def parse(given: Mapping[str, Any]) -> People:
     try:
         return People(**values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
-        raise SettingsError(f"{key}: {plain_words(first)}", FILE, f"Known: {', '.join(People.model_fields)}.") from None
+        raise first_mistake(error, People, FILE) from None

@@ -243,7 +243,8 @@ def make(of: Source, how: Task) -> Made:
     start = time.perf_counter()
     try:
         result, configuration = _make(of, how)
-        made = computed(result, summary(result), configuration, of.why)
+        records = dependence.kept_records(how.settings, configuration)
+        made = computed(result, summary(result), configuration, of.why, records)
         return Made(made, None, time.perf_counter() - start)
     except SkindoseError as error:
         return Made(None, error, time.perf_counter() - start)

@@ -129,6 +129,27 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def settle(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="from `list --quarantine`, its beginning will do")],
+    by: Annotated[str, typer.Option(help="your name, for the record", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Take a file off the quarantine list: you looked at it. If it changes, or fails otherwise, it comes back."""
+    from skindose.registry import open_registry
+
+    if not by.strip():
+        raise SettingsError("a name is needed for the record", "--by", "Give it: --by NAME.")
+    with open_registry() as registry:
+        from skindose.registry import store
+
+        fresh = store.looked_at(registry, key.strip(), by.strip())
+    if as_json:
+        print_json({"key": key, "settled": fresh})
+    else:
+        typer.echo("Settled." if fresh else "It was settled already.")
+
+
+@app.command()
 def verify(
     head: Annotated[
         str | None, typer.Option(metavar="ROW:DIGEST", help="a row of the audit trail that was noted, from `status`")
@@ -257,7 +278,8 @@ def _print_quarantine(rows: list[dict[str, Any]], as_json: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['path']}: {row['reason']}. {row['remedy']}".strip())
+        since, key = row["since"][:10], row["key"][:12]
+        typer.echo(f"{key}  {since}  {row['path']}: {row['reason']}. {row['remedy']}".strip())
     typer.echo(f"{len(rows)} file{'' if len(rows) == 1 else 's'} in quarantine.")
 
 

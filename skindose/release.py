@@ -9,6 +9,7 @@ a missing key, a changed letter, makes rules unsigned, never signed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -157,5 +158,6 @@ def _write(path: Path, content: bytes) -> None:
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        why = reason(error)
-        raise OutputError(f"cannot write: {why}", path.name, "Mend the rights of the site's folder.") from None
+        full = error.errno == errno.ENOSPC
+        remedy = "Free space and run again." if full else "Mend the rights of the site's folder."
+        raise OutputError(f"cannot write: {reason(error)}", path.name, remedy) from None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skindose.config import plain_words
-from skindose.errors import SettingsError
+from skindose.config import first_mistake, read_toml
 
 FILE = "site.toml"
 
@@ -55,14 +53,8 @@ def load(folder: Path) -> Site:
 
     raises   SettingsError
     """
+    given = read_toml(folder / FILE, FILE, optional=True)
     try:
-        given = tomllib.loads((folder / FILE).read_bytes().decode("utf-8-sig"))
         return Site(**given)
-    except FileNotFoundError:
-        return Site()
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        known = f"Known: {', '.join(Site.model_fields)}."
-        raise SettingsError(f"{'.'.join(map(str, first['loc']))}: {plain_words(first)}", FILE, known) from None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read it ({str(error)[:150]})", FILE, "Mend it.") from None
+        raise first_mistake(error, Site, FILE) from None

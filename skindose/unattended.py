@@ -34,6 +34,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="reports worked on at the same ti
 Log = Annotated[Path | None, typer.Option(help="append what happened, a line of JSON each, without identifiers")]
 _LOG = "Free space, or choose another --log."
 _TOLD_EVERY_S, _MAILED_EVERY_S = 10.0, 60.0
+_REST = 10  # times as long as mailing took nothing is mailed while a backlog is taken in
 _MANY = 32  # files, for which it pays to start processes
 _GOOD = ("stored", "joined", "recomputed", "summed", "known", "elsewhere")
 
@@ -231,7 +232,7 @@ class _Mails:
         start = time.monotonic()
         done = outbox.send(registry, self._people)
         now = time.monotonic()
-        self._next = now + max(_MAILED_EVERY_S, 10 * (now - start))
+        self._next = now + max(_MAILED_EVERY_S, (now - start) * _REST)
         self._count += done.count
         done.count = self._count.copy()
         told = [*done.trouble, *filter(None, [done.waiting])]

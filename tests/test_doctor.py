@@ -203,6 +203,44 @@ def test_mails_and_alerts_that_wait_are_told(home):
     assert case not in json.dumps([note._asdict() for note in health.examine(Options())])
 
 
+def test_mails_that_nobody_sends_are_told(sqlite_home):
+    with open_registry() as registry:
+        made.receive(registry, peak_mgy=4100.0)
+        from skindose.registry.models import Outgoing
+
+        Outgoing.objects.update(next_at=datetime.now(UTC) - timedelta(hours=2))
+        count = Outgoing.objects.count()
+    assert examined()["outbox"] == (State.FAULT, f"{count} mails due for more than 60 min, not tried")
+
+
+def test_another_programs_database_is_no_older_version(sqlite_home):
+    import sqlite3
+
+    sqlite_home.mkdir()
+    with sqlite3.connect(sqlite_home / "registry.sqlite3") as other:
+        other.execute("CREATE TABLE songs (title TEXT)")
+    other.close()
+    state, what = examined()["database"]
+    assert (state, "another program's tables" in what) == (State.FAULT, True)
+
+
+def test_each_profile_and_record_is_looked_at(sqlite_home, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text(f'{name} = "x"\n', encoding="utf-8")
+    config = tmp_path / "config"
+    folder = json.dumps(str(tmp_path))
+    config.write_text(f"profile_folder = {folder}\ncalibration_folder = {folder}\n", encoding="utf-8")
+    faults = [(note.check, note.what[:6]) for note in health.examine(Options(config)) if note.state is State.FAULT]
+    assert faults == [(check, file) for check in ("profiles", "calibrations") for file in ("a.toml", "b.toml")]
+
+
+def test_a_mail_server_without_end_is_not_waited_for(monkeypatch):
+    from skindose.health import mail
+
+    monkeypatch.setattr(mail, "_LONGEST_S", 0.05)
+    assert "was not done within" in mail._bounded(lambda: time.sleep(2)).reason
+
+
 # --- Rhythm
 
 MONDAY = date(2026, 1, 5)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from skindose.config import is_mail_address, plain_words
+from skindose.config import first_mistake, is_mail_address
 from skindose.errors import SettingsError
 
 
@@ -45,12 +45,10 @@ class MailServer(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            remedy = f"Known: {', '.join(cls.model_fields)}."
-            if key == "password":
-                remedy = "Put it into a file or an environment variable: password_file or password_env."
-            raise SettingsError(f"{key}: {plain_words(first)}" if key else plain_words(first), where, remedy) from None
+            mistake = first_mistake(error, cls, where)
+            if mistake.what.startswith("password:"):
+                mistake.remedy = "Put it into a file or an environment variable: password_file or password_env."
+            raise SettingsError(mistake.what, mistake.where, mistake.remedy) from None
 
     @model_validator(mode="after")
     def _safe(self) -> MailServer:

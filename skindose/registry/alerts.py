@@ -25,6 +25,8 @@ from skindose.registry.models import (
     Sum,
     SumFinding,
     Told,
+    lengthy,
+    short,
 )
 from skindose.registry.reading import content
 from skindose.registry.records import Registry
@@ -35,7 +37,6 @@ from skindose.triggers.rules import RuleSet as Rules
 NOT_MAILED = "not mailed: rules unsigned"
 NO_MAP = "no map"
 _UNKNOWN_SEVERITY, _UNKNOWN_ROLES = 2, ("operator", "physicist")  # without a map, or of a rule that is not in the set
-_TEXT = 2000
 
 
 class People(Protocol):
@@ -279,7 +280,7 @@ def acknowledge(registry: Registry, case_number: str, by: str, note: str = "", r
         rows = _of_case(case_number, rule)
         rows = [row for row in rows if row.state != ACKNOWLEDGED]
         for row in rows:
-            entry.add(Acknowledgement(alert=row, by=by[:200], at=now(), note=note[:_TEXT]))
+            entry.add(Acknowledgement(alert=row, by=short(by), at=now(), note=lengthy(note)))
             row.state, row.due_at = life.alert_after(row.state, life.TAKEN_ON), None
             entry.change(row)
         outgoing.cancel_escalations(entry, rows)

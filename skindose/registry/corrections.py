@@ -12,9 +12,8 @@ from skindose.errors import RegistryError
 from skindose.registry import models, store
 from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
+from skindose.registry.models import lengthy, short
 from skindose.registry.records import Computed, Registry
-
-_NAME, _TEXT = 200, 2000
 
 
 def fresh_key() -> str:
@@ -64,12 +63,12 @@ def add(registry: Registry, procedure: int, correction: Correction, result: Comp
             procedure=row,
             key=correction.key,
             document=canonical(document),
-            by=correction.by[:_NAME],
-            reason=correction.reason[:_TEXT],
+            by=short(correction.by),
+            reason=lengthy(correction.reason),
             at=now(),
         )
         entry.add(kept)
-        entry.details |= {"correction": correction.key, "by": correction.by[:_NAME]}
+        entry.details |= {"correction": correction.key, "by": short(correction.by)}
 
     return store.put(registry, procedure, result, first=first)
 
@@ -79,9 +78,9 @@ def take_back(registry: Registry, procedure: int, key: str, by: str, reason: str
 
     def first(entry: Entry, row: models.Procedure) -> None:
         kept = models.Correction.objects.get(procedure=row, key=key)
-        kept.undone_by, kept.undone_reason, kept.undone_at = by[:_NAME], reason[:_TEXT], now()
+        kept.undone_by, kept.undone_reason, kept.undone_at = short(by), lengthy(reason), now()
         entry.change(kept)
-        entry.details |= {"taken_back": key, "by": by[:_NAME]}
+        entry.details |= {"taken_back": key, "by": short(by)}
 
     return store.put(registry, procedure, result, first=first)
 

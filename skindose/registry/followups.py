@@ -10,14 +10,13 @@ from skindose.errors import RegistryError
 from skindose.registry import audit, reading
 from skindose.registry.audit import Entry, now
 from skindose.registry.guard import guarded
-from skindose.registry.models import Alert, Computation, FollowUp, Procedure, Sum
+from skindose.registry.models import Alert, Computation, FollowUp, Procedure, Sum, lengthy, short
 from skindose.registry.records import Registry
 from skindose.triggers import followup
 from skindose.units import mgy_to_gy
 
 OPEN, DONE = "open", "done"
 _WINDOWS = {one.name: one for one in followup.CONTACTS}
-_TEXT = 2000
 
 
 def plan(entry: Entry, row: Computation, ahead_only: bool = False) -> None:
@@ -98,7 +97,7 @@ def done(registry: Registry, number: int, by: str, outcome: str, finding: bool =
             raise RegistryError("there is no such contact", str(number), "`skindose followup list` has them.")
         if row.state == DONE:
             return False
-        row.state, row.done_by, row.done_at, row.outcome = DONE, by[:200], now(), outcome[:_TEXT]
+        row.state, row.done_by, row.done_at, row.outcome = DONE, short(by), now(), lengthy(outcome)
         entry.change(row)
         if finding:
             _add(entry, row.procedure, tuple(one for one in followup.CONTACTS if one.after_finding))

@@ -78,7 +78,7 @@ def damage() -> str:
     with guarded(), connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(1)")
         found = str(cursor.fetchone()[0])
-    return "" if found == "ok" else found[:100]
+    return "" if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())[:100]
 
 
 def broken_tail(key: bytes) -> str:

@@ -15,6 +15,21 @@ _NAME = 200
 _TEXT = 2000
 
 
+def short(text: str | None) -> str:
+    """A short text as a column holds it: no NUL, which PostgreSQL refuses, and no longer than fits."""
+    return _storable(text)[:_NAME]
+
+
+def lengthy(text: str | None) -> str:
+    """The same of a long text."""
+    return _storable(text)[:_TEXT]
+
+
+def _storable(text: str | None) -> str:
+    """Without what no database takes: NUL, and bytes of a file's name that are none of UTF-8."""
+    return (text or "").replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _sha256(**kind: object) -> models.CharField:
     return models.CharField(max_length=_SHA256, **kind)
 

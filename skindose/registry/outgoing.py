@@ -22,12 +22,11 @@ from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.claims import LONGEST_HOST, is_gone
 from skindose.registry.guard import guarded
 from skindose.registry.life import FAILED, QUEUED, SENDING, SENT
-from skindose.registry.models import Alert, Computation, Outgoing, Told
+from skindose.registry.models import Alert, Computation, Outgoing, Told, lengthy
 from skindose.registry.records import Registry
 
 _MOST_CRASHES = 10  # of the program while it had one mail; then it is given up
 _EVENTS = {"sent": life.TAKEN, "refused": life.REFUSED, "later": life.PUT_OFF}
-_TEXT = 2000
 
 
 class Letter(NamedTuple):
@@ -284,7 +283,7 @@ def note(registry: Registry, letter: Letter, outcome: dict[str, Any], wait: time
         row.document = canonical(document | {"crashes": 0})
         row.state = life.mail_after(row.state, event)
         row.next_at = moment + wait if row.state == QUEUED and wait is not None else None
-        row.last_error = "" if row.state == SENT else outcome["reason"][:_TEXT]
+        row.last_error = "" if row.state == SENT else lengthy(outcome["reason"])
         row.delivered_at = moment if row.state == SENT else None
         entry.change(row)
         for alert in told_by(row) if row.state == SENT else ():

@@ -71,6 +71,7 @@ class Computed:
     case            the case's bytes
     map, skin       packed; None without a map, and where the body is made again from the case
     configuration   what it was computed with, beside the case: versions, settings, digests of the site's files
+    records         name, signer and content of the calibration records of its machine
     """
 
     inputs: tuple[str, ...]
@@ -80,6 +81,7 @@ class Computed:
     skin: bytes | None
     configuration: Mapping[str, Any]
     why: str = ""
+    records: tuple[tuple[str, str, bytes], ...] = ()
 
 
 class Received(NamedTuple):
@@ -197,11 +199,16 @@ class Fault(NamedTuple):
 
 
 def computed(
-    result: Result, facts: Mapping[str, Any], configuration: Mapping[str, Any], why: str = "first result"
+    result: Result,
+    facts: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    why: str = "first result",
+    records: tuple[tuple[str, str, bytes], ...] = (),
 ) -> Computed:
     """A result as it is stored.
 
-    facts   result.json, of report.summary
+    facts     result.json, of report.summary
+    records   name, signer and content of the calibration records that stand in the configuration
     """
     packed = skin = None
     if result.dosemap is not None:
@@ -209,7 +216,7 @@ def computed(
         packed = pack_map(result.dosemap.dose_mgy, result.dosemap.uncertainty_mgy, digest)
         skin = None if is_made_again(result.settings.phantom) else pack_skin(result.phantom)
     inputs = tuple(sorted(source.sha256 for source in result.procedure.inputs))
-    return Computed(inputs, facts, to_bytes(result.case), packed, skin, configuration, why)
+    return Computed(inputs, facts, to_bytes(result.case), packed, skin, configuration, why, records)
 
 
 def open_case(data: bytes, skin: bytes | None) -> tuple[Case, Phantom | None]:

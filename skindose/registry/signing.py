@@ -11,7 +11,7 @@ from skindose import release
 from skindose.errors import SettingsError
 from skindose.registry import audit
 from skindose.registry.guard import guarded
-from skindose.registry.models import RuleSet
+from skindose.registry.models import RuleSet, short
 from skindose.registry.records import Registry
 from skindose.registry.store import keep
 from skindose.release import Signature
@@ -31,7 +31,7 @@ def sign(registry: Registry, rules: Rules, by: str, role: str) -> bool:
         if last is not None and last.signed_by == signed_by:
             return False
         blob = keep(entry, "rules", rules.content)
-        entry.add(RuleSet(blob=blob, name=rules.id[:200], signed_by=signed_by, signed_at=audit.now()))
+        entry.add(RuleSet(blob=blob, name=short(rules.id), signed_by=signed_by, signed_at=audit.now()))
         entry.details |= {"rules": rules.id, "digest": rules.digest, "by": signed_by}
     return True
 

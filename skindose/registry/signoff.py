@@ -9,11 +9,9 @@ from django.db.models import Min, OuterRef, Subquery
 from skindose.errors import RegistryError
 from skindose.registry import audit
 from skindose.registry.guard import guarded
-from skindose.registry.models import Computation, Finding, Procedure, Signoff
+from skindose.registry.models import Computation, Finding, Procedure, Signoff, lengthy
 from skindose.registry.records import Registry
 from skindose.registry.signing import plain
-
-_TEXT = 2000
 
 
 def sign(
@@ -33,7 +31,7 @@ def sign(
         number = row.procedure.case_number
         if Signoff.objects.filter(computation=row, by=by, role=role).exists():
             return int(row.version), False
-        entry.add(Signoff(computation=row, by=by, role=role, note=note.strip()[:_TEXT], at=audit.now()))
+        entry.add(Signoff(computation=row, by=by, role=role, note=lengthy(note.strip()), at=audit.now()))
         entry.details |= {"procedure": number, "version": row.version, "by": by, "role": role}
     return int(row.version), True
 

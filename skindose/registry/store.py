@@ -19,6 +19,7 @@ from skindose.registry.audit import Entry, canonical, now
 from skindose.registry.guard import guarded
 from skindose.registry.models import (
     Blob,
+    Calibration,
     Computation,
     Correction,
     Finding,
@@ -29,10 +30,12 @@ from skindose.registry.models import (
     Quarantined,
     Report,
     RuleSet,
+    lengthy,
+    short,
 )
 from skindose.registry.records import Computed, Incoming, Received, Registry
 
-_NAME, _TEXT = 200, 2000
+_LOOKED_AT = "looked at by"  # instead of a remedy: the file does not come back for the same reason
 
 Hook = Callable[[Entry, Computation], None]
 """What else is written in the transaction of a new result: alerts and their mails."""
@@ -93,7 +96,7 @@ def _put_whole(
     hook: Hook | None,
     first: Callable[[Entry, Procedure], None] | None,
 ) -> int:
-    with audit.writing(registry.key_of("audit"), registry.who, f"result stored: {result.why}"[:_NAME]) as entry:
+    with audit.writing(registry.key_of("audit"), registry.who, short(f"result stored: {result.why}")) as entry:
         row = Procedure.objects.get(pk=procedure)
         if first is not None:
             first(entry, row)
@@ -110,7 +113,7 @@ def retract(registry: Registry, sop_instance_uid: str, why: str) -> int:
     raises   RegistryError
     """
     with audit.writing(registry.key_of("audit"), registry.who, "report retracted") as entry:
-        rows = Report.objects.filter(sop_instance_uid=_name(sop_instance_uid), retracted=False)
+        rows = Report.objects.filter(sop_instance_uid=short(sop_instance_uid), retracted=False)
         return _retract(entry, rows, why)
 
 
@@ -123,13 +126,36 @@ def quarantine(registry: Registry, key: str, path: str, reason: str, remedy: str
     with audit.writing(registry.key_of("audit"), registry.who, "file quarantined") as entry:
         row = Quarantined.objects.filter(key=key).first()
         if row is None:
-            fields = {"path": _text(path), "reason": _text(reason), "remedy": _text(remedy)}
+            fields = {"path": lengthy(path), "reason": lengthy(reason), "remedy": lengthy(remedy)}
             entry.add(Quarantined(key=key, since=now(), **fields))
             return True
-        if (row.reason, row.path, row.settled) == (_text(reason), _text(path), False):
+        same = row.reason == lengthy(reason)
+        if same and (row.remedy.startswith(_LOOKED_AT) if row.settled else row.path == lengthy(path)):
             return False
-        row.reason, row.path, row.remedy, row.settled = _text(reason), _text(path), _text(remedy), False
+        row.reason, row.path, row.remedy, row.settled = lengthy(reason), lengthy(path), lengthy(remedy), False
         entry.change(row)
+    return True
+
+
+def looked_at(registry: Registry, beginning: str, by: str) -> bool:
+    """Take one file off the quarantine list because a named person looked at it; False where it is off already.
+
+    It comes back where it fails for another reason.
+
+    beginning   of its key, as the list shows it
+    raises      RegistryError where it begins none, or several
+    """
+    with audit.writing(registry.key_of("audit"), registry.who, "quarantine looked at") as entry:
+        rows = list(Quarantined.objects.filter(key__startswith=beginning.lower())) if beginning else []
+        if len(rows) != 1:
+            what = "several files have this key" if rows else "no file in quarantine has this key"
+            raise RegistryError(what, beginning[:64], "`skindose registry list --quarantine` has their keys.")
+        (row,) = rows
+        if row.settled:
+            return False
+        row.settled, row.remedy = True, lengthy(f"{_LOOKED_AT} {by}")
+        entry.change(row)
+        entry.details |= {"by": short(by)}
     return True
 
 
@@ -138,7 +164,7 @@ def settle(registry: Registry, key: str, path: str = "") -> bool:
 
     path   whatever was noted of this path before, a part of the file for instance, is settled too
     """
-    meant = Q(key=key) | Q(path=_text(path)) if path else Q(key=key)
+    meant = Q(key=key) | Q(path=lengthy(path)) if path else Q(key=key)
     with guarded():
         if not Quarantined.objects.filter(meant, settled=False).exists():
             return False  # nearly always: without a transaction
@@ -158,7 +184,7 @@ def note_tried(registry: Registry, key: str, reason: str) -> None:
     """
     with audit.writing(registry.key_of("audit"), registry.who, "no result") as entry:
         if not Quarantined.objects.filter(key=key).exists():
-            entry.add(Quarantined(key=key, path="", reason=_text(reason), since=now(), settled=True))
+            entry.add(Quarantined(key=key, path="", reason=lengthy(reason), since=now(), settled=True))
 
 
 def signed(digest: str) -> str:
@@ -190,10 +216,10 @@ def _new_report(registry: Registry, entry: Entry, incoming: Incoming) -> tuple[R
     patient = _patient(registry, entry, incoming)
     header = incoming.header
     study = header.study_instance_uid or f"sha256:{incoming.sha256}"
-    procedure = Procedure.objects.filter(study=study[:_NAME]).first()
+    procedure = Procedure.objects.filter(study=short(study)).first()
     notes: list[str] = []
     if procedure is None:
-        procedure = _new_procedure(entry, study[:_NAME], incoming, patient)
+        procedure = _new_procedure(entry, short(study), incoming, patient)
     elif procedure.patient_id != (patient.pk if patient else None):
         notes.append("reports of one study name different patients: it stays with the first one; look at it")
     report = entry.add(
@@ -201,8 +227,8 @@ def _new_report(registry: Registry, entry: Entry, incoming: Incoming) -> tuple[R
             blob=keep(entry, "rdsr", incoming.data),
             procedure=procedure,
             patient=patient,
-            sop_instance_uid=_name(incoming.sop_instance_uid),
-            software=_name(header.software),
+            sop_instance_uid=short(incoming.sop_instance_uid),
+            software=short(header.software),
             predecessors=canonical(list(incoming.predecessors)),
             received_at=now(),
         )
@@ -222,7 +248,7 @@ def _new_procedure(entry: Entry, study: str, incoming: Incoming, patient: Patien
             patient=patient,
             machine=_machine(entry, header),
             study_date=header.study_date,
-            description=_text(header.description),
+            description=lengthy(header.description),
             purpose=incoming.purpose,
             since=now(),
         )
@@ -240,17 +266,17 @@ def _patient(registry: Registry, entry: Entry, incoming: Incoming) -> Patient | 
         stated = bool(incoming.issuer.strip())
         row = entry.add(Patient(pseudonym=alias, issuer_stated=stated, since=now()))
     if registry.plain and not Identifier.objects.filter(patient=row).exists():
-        entry.add(Identifier(patient=row, issuer=_name(incoming.issuer), number=_name(incoming.number)))
+        entry.add(Identifier(patient=row, issuer=short(incoming.issuer), number=short(incoming.number)))
     found: Patient = row
     return found
 
 
 def _machine(entry: Entry, header: Header) -> Machine:
     named = {
-        "manufacturer": _name(header.manufacturer),
-        "model": _name(header.model),
-        "serial": _name(header.device_serial_number),
-        "station": _name(header.station),
+        "manufacturer": short(header.manufacturer),
+        "model": short(header.model),
+        "serial": short(header.device_serial_number),
+        "station": short(header.station),
     }
     found: Machine = Machine.objects.filter(**named).first() or entry.add(Machine(**named, since=now()))
     return found
@@ -269,7 +295,7 @@ def _case_number(study_date: str) -> str:
 def _retract(entry: Entry, rows: Iterable[Report], why: str) -> int:
     count = 0
     for row in rows:
-        row.retracted, row.retracted_why = True, _text(why)
+        row.retracted, row.retracted_why = True, lengthy(why)
         entry.change(row)
         count += 1
     return count
@@ -316,7 +342,7 @@ def _put(entry: Entry, procedure: Procedure, result: Computed, hook: Hook | None
             procedure=procedure,
             version=newest.version + 1 if newest else 1,
             made_at=now(),
-            why=_name(result.why),
+            why=short(result.why),
             software=__version__,
             inputs=inputs,
             configuration=configuration,
@@ -330,9 +356,18 @@ def _put(entry: Entry, procedure: Procedure, result: Computed, hook: Hook | None
     )
     for finding in result.facts["triggers"]:
         entry.add(_finding(row, finding))
+    for record in result.records:
+        _keep_record(entry, *record)
     if hook is not None:
         hook(entry, row)
     return int(row.version)
+
+
+def _keep_record(entry: Entry, name: str, signed_by: str, content: bytes) -> None:
+    """A calibration record as it was when a result was made with it; its digest stands in the configuration."""
+    blob = keep(entry, "calibration", content)
+    if not Calibration.objects.filter(blob=blob).exists():
+        entry.add(Calibration(blob=blob, name=short(name), signed_by=short(signed_by), since=now()))
 
 
 def _columns(facts: Mapping[str, Any]) -> dict[str, float | None]:
@@ -350,21 +385,8 @@ def _finding(row: Computation, said: Mapping[str, Any]) -> Finding:
     names = ("value", "level", "fired", "probability")
     return Finding(
         computation=row,
-        **{name: _name(said[name]) for name in ("rule", "kind", "quantity", "unit")},
+        **{name: short(said[name]) for name in ("rule", "kind", "quantity", "unit")},
         **{name: said[name] for name in names},
         steps=said.get("steps") or 0,
         document=canonical(said),
     )
-
-
-def _name(text: str | None) -> str:
-    return _storable(text)[:_NAME]
-
-
-def _text(text: str | None) -> str:
-    return _storable(text)[:_TEXT]
-
-
-def _storable(text: str | None) -> str:
-    """Without what no database takes: NUL, and bytes of a file's name that are none of UTF-8."""
-    return (text or "").replace("\0", "").encode("utf-8", "replace").decode()

@@ -266,7 +266,7 @@ def _result(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     kap, _ = larger(totals["kap_gycm2"]["together"])
     yield "Air kerma at the reference point", format_dose_mgy(kerma_mgy)
     yield "Kerma-area product", format_quantity(kap, "Gy.cm2")
-    yield from _reaction(facts)
+    yield from _reaction(facts, alert.of_sum)
     yield "Earlier procedures", told(alert.earlier)
 
 
@@ -280,11 +280,15 @@ def _peak(facts: Facts) -> str:
     return f"{peak_words(peak)} ({spread}{most}), {ESTIMATE}"
 
 
-def _reaction(facts: Facts) -> Iterator[tuple[str, str]]:
+def _reaction(facts: Facts, of_sum: bool) -> Iterator[tuple[str, str]]:
     found = reaction(facts)
     if found:
         periods = "".join(f"; {when}: {what}" for when, what in found["periods"])
-        yield "Tissue reaction", f"band {found['name']}" + (f" ({found['doses']})" if found["doses"] else "") + periods
+        alone = "by this procedure's dose alone: " if of_sum else ""
+        yield (
+            "Tissue reaction",
+            f"{alone}band {found['name']}" + (f" ({found['doses']})" if found["doses"] else "") + periods,
+        )
         yield "How to read it", found["caveat"]
 
 

@@ -201,7 +201,7 @@ def test_by_when(raised, severity, until):
 def test_without_a_file_nobody_is_told(tmp_path):
     assert recipients.load(tmp_path) == recipients.People()
     (tmp_path / "alerts.toml").write_text("administrators = [", encoding="utf-8")
-    with pytest.raises(SettingsError, match="cannot read it"):
+    with pytest.raises(SettingsError, match="not TOML"):
         recipients.load(tmp_path)
 
 

@@ -57,6 +57,7 @@ def test_it_fires_on_the_sum_only_and_once_and_the_mail_says_so(home):
         assert "air kerma together 4.50 Gy" in text
         assert "This procedure and the earlier ones together passed the level below" in text
         assert "3 procedures within 60 days added up" in text
+        assert "by this procedure's dose alone: band" in text
         assert "earlier procedures within 60 days are not counted" not in text
     everything = b"".join(bytes(one) for one in messages)
     assert made.NUMBER.encode() not in everything

@@ -114,6 +114,13 @@ def test_a_new_calibration_record_counts_for_its_machine_from_its_day_on(sqlite_
     assert "1 result is outdated (1 with another calibration record than now): computed again now." in done.stderr
     again, facts = current()
     assert (again.version, facts["calibration"]["status"]) == (2, "calibrated")
+    with open_registry() as registry:
+        from skindose.registry import check
+        from skindose.registry.models import Calibration
+
+        (kept,) = Calibration.objects.all()
+        assert [[kept.name, kept.blob_id]] == again.configuration["records"], "as it was, for good"
+        assert check.verify(registry) == []
 
 
 def test_rules_and_settings_are_told_but_wait_until_they_are_asked_for(sqlite_home, feed, config, no_reading):

@@ -79,10 +79,13 @@ def _stop(running, how):
 
 
 def _wait(socket, running):
-    """Until the server listens."""
+    """Until the server answers: it listens before it does."""
+    import psycopg
+
     for _ in range(300):
         assert running.poll() is None, "PostgreSQL did not start"
-        if Path(socket).exists():
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(f"postgres://tester@/postgres?host={Path(socket).parent}").close()
             return
         time.sleep(0.1)
     raise AssertionError("PostgreSQL does not listen")

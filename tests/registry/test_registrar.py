@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from skindose import cli
+from skindose.errors import RegistryError, SettingsError
 from skindose.registry import open_registry
 from tests.registry import made
 
@@ -68,3 +69,25 @@ def test_no_identifier_is_shown(case):
     )
     for identifier in (made.NUMBER, "Quasten", "Egbert"):
         assert identifier not in shown
+
+
+def test_a_file_that_somebody_looked_at_leaves_the_list_until_it_fails_otherwise(sqlite_home):
+    def fails(reason):
+        with open_registry() as registry:
+            from skindose.registry import store
+
+            store.quarantine(registry, "ab" * 32, "a/b.dcm", reason, "Export it again.")
+            store.quarantine(registry, "ac" * 32, "c.dcm", reason, "Export it again.")
+
+    fails("the file is empty")
+    assert "abababababab  " in run("list", "--quarantine")
+    with pytest.raises(RegistryError, match="several files"):
+        run("settle", "a", "--by", "Anna")
+    with pytest.raises(SettingsError, match="name is needed"):
+        run("settle", "abab", "--by", " ")
+    assert "Settled." in run("settle", "ABAB", "--by", "Anna")
+    assert "already" in run("settle", "abab", "--by", "Anna")
+    for reason, left in (("the file is empty", ["ac" * 32]), ("the file is damaged", ["ab" * 32, "ac" * 32])):
+        fails(reason)
+        assert [row["key"] for row in json.loads(run("list", "--quarantine", "--json"))] == left
+    assert "Intact" in run("verify")
