@@ -290,8 +290,8 @@ def _work(data: bytes, how: Task) -> _Work:
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.dcm"  # the file's own name may name the patient
     try:
         found = rdsr.arrival(data, name)
-    except SkindoseError as error:
-        return _Work(error=error, seconds=time.perf_counter() - start)
+    except Exception as error:  # one file's trouble is not the others'
+        return _Work(error=_in_words(error), seconds=time.perf_counter() - start)
     who, head, source = found.identity, found.procedure.header, found.procedure.inputs[0]
     incoming = Incoming(
         data=b"",  # who sent them has them
@@ -314,12 +314,17 @@ def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, Ski
         made_with = dependence.configuration(standing, how.settings, dependence.device(procedure))
         records = dependence.kept_records(how.settings, made_with)
         return computed(result, summary(result), made_with, why, records), None
-    except SkindoseError as error:
-        return None, error
-    except MemoryError:
-        return None, InputError(_NO_MEMORY, remedy="Run fewer --jobs.")
     except Exception as error:  # one file's trouble is not the others'
-        if os.environ.get("SKINDOSE_DEBUG") == "1":
-            raise
-        what = f"an error inside the program ({type(error).__name__})"
-        return None, SkindoseError(what, remedy="Keep the file and report it to the makers.")
+        return None, _in_words(error)
+
+
+def _in_words(error: Exception) -> SkindoseError:
+    """What went wrong with a file; raised again for who looks for a mistake in the program."""
+    if isinstance(error, SkindoseError):
+        return error
+    if isinstance(error, MemoryError):
+        return InputError(_NO_MEMORY, remedy="Run fewer --jobs.")
+    if os.environ.get("SKINDOSE_DEBUG") == "1":
+        raise error
+    what = f"an error inside the program ({type(error).__name__})"
+    return SkindoseError(what, remedy="Keep the file and report it to the makers.")

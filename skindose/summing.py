@@ -94,7 +94,7 @@ def windows(rules: RuleSet, site: Site) -> set[int]:
 
 
 def _make(registry: Registry, patients: Mapping[str, Sequence[Due]], rules: RuleSet, pool: Pool) -> Iterator[Followed]:
-    from skindose.registry import sums
+    from skindose.registry import store, sums
 
     tasks = {}
     for name, own in patients.items():
@@ -110,14 +110,21 @@ def _make(registry: Registry, patients: Mapping[str, Sequence[Due]], rules: Rule
             if isinstance(added, SkindoseError):
                 yield _failed(registry, one, added, seconds)
             elif sums.put(registry, one, added) is not None:
+                store.settle(registry, _key(one), _named(one))
                 yield Followed(one.case_number, seconds)
 
 
 def _failed(registry: Registry, one: Due, error: SkindoseError, seconds: float = 0.0) -> Followed:
     from skindose.registry import store
 
-    store.quarantine(registry, _key(one), f"sum of {one.case_number}", error.what, error.remedy)
+    store.quarantine(registry, _key(one), _named(one), error.what, error.remedy)
     return Followed(one.case_number, seconds, error.what)
+
+
+def _named(one: Due) -> str:
+    """What it is called in the quarantine list: one that is made settles what was noted of former results."""
+    window = "over the lifetime" if one.window_days is None else f"within {one.window_days} days"
+    return f"sum of {one.case_number} {window}"
 
 
 def _wanted(one: Due) -> _Wanted:

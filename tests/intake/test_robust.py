@@ -95,3 +95,14 @@ def test_a_damaged_object_stops_neither_the_others_nor_the_mails(sqlite_home, fe
     assert mailed == [1]
     with open_registry():
         assert {row["reason"] for row in reading.quarantined()} == {"stored bytes are damaged"}
+
+
+def test_a_program_error_in_reading_one_file_stops_no_other(sqlite_home, feed, config, monkeypatch):
+    from skindose import rdsr
+
+    feed.put("a.dcm", made.report("a"))
+    feed.put("b.dcm", made.report("b"))
+    arrival = rdsr.arrival
+    bad = f"{sha256(made.report('a')).hexdigest()[:16]}.dcm"
+    monkeypatch.setattr(rdsr, "arrival", lambda data, name: 1 / 0 if name == bad else arrival(data, name))
+    assert batch(feed.folder, "--config", config, code=1) == {"quarantined": 1, "stored": 1, "unsettled": 0}

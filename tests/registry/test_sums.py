@@ -133,11 +133,19 @@ def test_an_error_of_the_program_in_one_patient_s_case_stops_no_run(sqlite_home,
     with open_registry() as registry:
         for data in OVERLAPPING:
             sums.receive(registry, data)
-        monkeypatch.setattr(summing, "open_part", lambda _: 1 / 0)
-        found = list(summing.follow(registry, sums.RULES, Site(), Pool(1)))
+        with monkeypatch.context() as patch:
+            patch.setattr(summing, "open_part", lambda _: 1 / 0)
+            found = list(summing.follow(registry, sums.RULES, Site(), Pool(1)))
         assert {one.reason for one in found} == {
             "procedures cannot be added: an error inside the program (ZeroDivisionError)"
         }
+        assert sums.follow(registry) == [], "not tried for ever"
+        sums.receive(registry, sums.report("s9", "20260401", ((90, 0.0, 500.0),)))
+        sums.receive(registry, sums.report("s8", "20260101", ((80, 0.0, 500.0),)))
+        assert len(sums.follow(registry)) >= 4, "of other results"
+        from skindose.registry import reading
+
+        assert reading.quarantined() == [], "what is made is off the list"
 
 
 def test_killed_between_result_and_sum_the_next_run_makes_it_once(home):
