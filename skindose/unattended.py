@@ -128,6 +128,7 @@ def watch(
             told.elsewhere.clear()
             stamps = {path: _stamp(path) for path in intake.files_of(paths)}
             fresh = [path for path, stamp in stamps.items() if seen.get(path) != stamp]
+            registry = mails.as_told_now(registry, how)
             try:
                 changed = (now := dependence.files_as_they_are(how.settings)) != of_site
                 owed = Owed(how) if changed else owed  # what a mistake in a profile failed is tried again
@@ -206,7 +207,8 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
         from skindose.registry import signing
 
         signing.copy(registry)
-        registry, told, mails = outbox.raising(registry, people, how.rules), _Told(file), _Mails(people)
+        registry, told = outbox.raising(registry, people, how.rules), _Told(file)
+        mails = _Mails(people, folder / recipients.FILE)
         told.meanwhile = partial(mails.now_and_then, registry)
         yield registry, how, pool, told, mails
 
@@ -214,11 +216,26 @@ def _at_work(jobs: int, config: Path | None, log: Path | None) -> Iterator[tuple
 class _Mails:
     """Sends what is due; trouble is told, the same only once."""
 
-    def __init__(self, people: People) -> None:
-        self._people = people
+    def __init__(self, people: People, file: Path) -> None:
+        self._people, self._file, self._stamp = people, file, _stamp(file)
         self._told: set[str] = set()
         self._count: Counter[str] = Counter()
         self._next = time.monotonic() + _MAILED_EVERY_S
+
+    def as_told_now(self, registry: Registry, how: Task) -> Registry:
+        """The registry with alerts.toml as it is now; what held before stays while there is a mistake in it."""
+        from skindose import outbox, recipients
+
+        stamp = _stamp(self._file)
+        if stamp is None or stamp == self._stamp:
+            return registry
+        self._stamp = stamp
+        try:
+            self._people = recipients.load(self._file.parent)
+        except SettingsError as error:
+            typer.echo(f"{error} What it said before stays in force.", err=True)
+            return registry
+        return outbox.raising(registry, self._people, how.rules)
 
     def now_and_then(self, registry: Registry) -> None:
         """While a backlog is taken in; a server that stalls takes a tenth of the time at most."""

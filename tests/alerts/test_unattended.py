@@ -104,3 +104,27 @@ def test_unsigned_rules_raise_and_mail_nobody(sqlite_home, feed):
         from skindose.registry import alerts
 
         assert {row["not_mailed"] for row in alerts.listed()} == {"not mailed: rules unsigned"}
+
+
+def test_watch_heeds_alerts_toml_as_it_is_now(sqlite_home, feed, monkeypatch):
+    """First nobody is told; then there is a mistake in it; then a server that takes mails; then a report comes."""
+    from skindose import unattended
+
+    with open_registry() as registry:
+        sign(registry)
+    file, handler = sqlite_home / "alerts.toml", Received()
+    with mailserver.plain(handler) as port:
+        (feed / "a.dcm").rename(feed / ".a.dcm")
+        mend = (lambda: configured(sqlite_home, port), lambda: (feed / ".a.dcm").rename(feed / "a.dcm"))
+        rounds = iter((lambda: file.write_text("mistake = 1", encoding="utf-8"), *mend))
+
+        def sleep(_):
+            if (act := next(rounds, None)) is None:
+                raise KeyboardInterrupt
+            act()
+
+        monkeypatch.setattr(unattended.time, "sleep", sleep)
+        config = str(feed.parent / "config.toml")
+        done = CliRunner().invoke(cli.app, ["watch", str(feed), "--config", config])
+    assert done.stderr.count("What it said before stays in force") == 1
+    assert handler.mails
