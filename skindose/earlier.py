@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from skindose import site
+from skindose.errors import SettingsError
 from skindose.report import counted
 from skindose.report.counted import Earlier
 from skindose.report.findings import trigger_row
@@ -52,12 +53,15 @@ def in_mail(procedure: int, sums_of_alerts: Iterable[int]) -> Counted:
 
 
 def _without_sum(nearest_days: int | None) -> Earlier | None:
-    """None where a sum is still to be made."""
+    """None where a sum is still to be made, or the site's file has a mistake, which keeps no mail waiting."""
     from skindose.registry import home
 
     if nearest_days is None:
         return Earlier(0, None)
-    days = site.load(home.place().folder).cumulative_window_days
+    try:
+        days = site.load(home.place().folder).cumulative_window_days
+    except SettingsError:
+        return None
     return Earlier(0, days) if nearest_days > days else None
 
 

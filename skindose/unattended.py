@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from skindose.errors import ExitCode, InputError, OutputError, RegistryError, SettingsError, reason
+from skindose.errors import ExitCode, InputError, OutputError, RegistryError, SettingsError, SkindoseError, reason
 from skindose.printing import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def watch(
                     told.all(intake.add_up(registry, how, pool))
                     newest = made
                 mails(registry)
-            except RegistryError as error:  # a full disk, a server that is down: it goes on when the cause is gone
+            except (RegistryError, OutputError) as error:  # a full disk, a server that is down: until the cause is gone
                 told.trouble(error)
                 registry.reconnect()
                 of_site = newest = None  # all is gone through again
@@ -313,8 +313,8 @@ class _Told:
                 typer.echo(self.words(), err=True)
         return unsettled
 
-    def trouble(self, error: RegistryError) -> None:
-        """Say why the registry cannot be used; the same only once."""
+    def trouble(self, error: SkindoseError) -> None:
+        """Say why the registry cannot be used, or the log written; the same only once."""
         if str(error) != self._trouble:
             self._trouble = str(error)
             typer.echo(f"{error} It is tried again.", err=True)

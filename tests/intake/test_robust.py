@@ -106,3 +106,22 @@ def test_a_program_error_in_reading_one_file_stops_no_other(sqlite_home, feed, c
     bad = f"{sha256(made.report('a')).hexdigest()[:16]}.dcm"
     monkeypatch.setattr(rdsr, "arrival", lambda data, name: 1 / 0 if name == bad else arrival(data, name))
     assert batch(feed.folder, "--config", config, code=1) == {"quarantined": 1, "stored": 1, "unsettled": 0}
+
+
+def test_watch_survives_a_log_that_cannot_be_written(sqlite_home, feed, config, monkeypatch):
+    from skindose.errors import OutputError
+
+    whole, refused = unattended._Told._write, []
+
+    def full(*given):
+        if len(refused) < 2:
+            refused.append(1)
+            raise OutputError("cannot write the log: no space left", "log", "Free space.")
+        whole(*given)
+
+    feed.put("a.dcm", made.report("a"))
+    feed.put("b.dcm", made.report("b"))
+    monkeypatch.setattr(unattended._Told, "_write", full)
+    done = watch(feed.folder, config, [lambda: None, lambda: None], monkeypatch)
+    assert done.stderr.count("cannot write the log") == 1
+    assert [row.version for row in listed()] == [1, 1]

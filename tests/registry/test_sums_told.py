@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from skindose import cli
+from skindose import cli, earlier
 from skindose.registry import open_registry
 from skindose.report import cumulative as report
 from skindose.report import schema
@@ -115,3 +115,10 @@ def test_batch_adds_up_what_it_stored_and_what_a_killed_one_left(sqlite_home, tm
     assert json.loads(run("batch", feed, "--config", config, "--json"))["outcomes"] == {"known": 2, "unsettled": 0}
     for secret in SECRETS:
         assert secret not in log.read_text()
+
+
+def test_a_mistake_in_the_site_s_file_keeps_no_mail_waiting(sqlite_home):
+    with open_registry():
+        assert earlier._without_sum(400).window_days == 365
+        (sqlite_home / "site.toml").write_text("mistake = 1", encoding="utf-8")
+        assert earlier._without_sum(400) is None, "the mail says that they are not counted"
