@@ -126,7 +126,7 @@ def add_up(registry: Registry, how: Task, pool: Pool) -> Iterator[Taken]:
     raises   RegistryError
     """
     for one in summing.follow(registry, how.rules, how.site, pool):
-        what = "failed" if one.reason else "summed"
+        what = "elsewhere" if one.reason == summing.ELSEWHERE else "failed" if one.reason else "summed"
         yield Taken(what, "", one.case_number, one.seconds, one.reason)
 
 
@@ -276,6 +276,7 @@ def _join(registry: Registry, procedure: int, how: Task, pool: Pool, why: str) -
         return Taken("failed", "", source.number, 0.0, error.what if error else "unknown reason")
     if store.put(registry, procedure, made.result) is None:
         return Taken("elsewhere", "", source.number, made.seconds)  # another report came in meanwhile; next time
+    store.settle(registry, "", source.number)
     for digest in made.result.inputs:
         store.settle(registry, digest)
     return Taken("joined", "", source.number, made.seconds)
@@ -299,7 +300,7 @@ def _work(data: bytes, how: Task) -> _Work:
         sop_instance_uid=source.sop_instance_uid,
         header=head,
         issuer=who.issuer,
-        number=who.number,
+        number=who.number if how.site.names_somebody(who.number) else "",
         predecessors=found.predecessors,
         purpose=how.site.purpose(who.number, head.description),
     )

@@ -49,11 +49,15 @@ class Owed:
         of       one report that was tried by itself, by its digest; where others count too, their sum is still owed
         raises   RegistryError
         """
-        from skindose.registry import store
+        from skindose.registry import reading, store
 
-        if of is None or self._inputs(procedure) == [of]:
+        if of is None:
+            store.quarantine(registry, self._key(procedure), reading.case_number(procedure), reason)
+        elif self._inputs(procedure) == [of]:  # the file itself stands in the list
             store.note_tried(registry, self._key(procedure), reason)
-            self.paid(procedure)
+        else:
+            return
+        self.paid(procedure)
 
     @staticmethod
     def _inputs(procedure: int) -> list[str]:

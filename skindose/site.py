@@ -22,6 +22,10 @@ class Site(BaseModel):
     test_numbers: tuple[str, ...] = Field(
         ("PHANTOM", "QA", "QC"), description="words in a patient's number that mark a test exposure"
     )
+    nobodys_numbers: tuple[str, ...] = Field(
+        ("UNKNOWN", "ANONYMOUS", "ANONYMIZED", "ANONYMISED", "ANON", "NONE", "NULL"),
+        description="patient's numbers that belong to nobody, whole; so do those of one sign only, as 000",
+    )
     silent_after_days: Annotated[float, Field(gt=0, le=3650)] | None = Field(
         None, description="`doctor` tells of a machine that is silent for longer; default by its own rhythm"
     )
@@ -41,6 +45,16 @@ class Site(BaseModel):
         """
         marked = _has_word(self.test_numbers, number) or _has_word(self.test_descriptions, description)
         return "test" if marked else "patient"
+
+    def names_somebody(self, number: str) -> bool:
+        """Whether a patient's number is one: strangers who share a stand-in for it must not be added up.
+
+        >>> Site().names_somebody("4711"), Site().names_somebody("unknown "), Site().names_somebody("000-000")
+        (True, False, False)
+        """
+        signs = "".join(filter(str.isalnum, number)).upper()
+        nobody = {"".join(filter(str.isalnum, word)).upper() for word in self.nobodys_numbers}
+        return len(set(signs)) > 1 and signs not in nobody
 
 
 def _has_word(words: tuple[str, ...], text: str) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from skindose.registry.sums import Due
 
 ONE_PATIENT = "Of one patient by number and issuer, as the reports state them."
+ELSEWHERE = "another program makes it"
 _PATIENTS = 8  # whose results are held at once
 
 
@@ -66,6 +67,7 @@ def follow(registry: Registry, rules: RuleSet, site: Site, pool: Pool) -> Iterat
     for first in range(0, len(due), _PATIENTS):
         patients = {f"sums of {own[0].procedure}": own for own in due[first : first + _PATIENTS]}
         mine = claims.claim(registry, patients)
+        yield from (Followed(own[0].case_number, 0.0, ELSEWHERE) for name, own in patients.items() if name not in mine)
         try:
             yield from _make(registry, {name: own for name, own in patients.items() if name in mine}, rules, pool)
         finally:

@@ -134,11 +134,9 @@ def watch(
                 owed = Owed(how) if changed else owed  # what a mistake in a profile failed is tried again
                 unsettled = told.all(intake.take(registry, fresh, how, pool, owed)) if fresh or changed else []
                 if changed:
-                    told.all(_look_again(registry, how, pool))
-                    of_site = now
+                    of_site = now if told.whole(_look_again(registry, how, pool)) else None
                 if (made := reading.newest_result()) != newest:  # also what somebody corrected beside
-                    told.all(intake.add_up(registry, how, pool))
-                    newest = made
+                    newest = made if told.whole(intake.add_up(registry, how, pool)) else None
                 mails(registry)
             except (RegistryError, OutputError) as error:  # a full disk, a server that is down: until the cause is gone
                 told.trouble(error)
@@ -312,6 +310,12 @@ class _Told:
                 self._last = time.monotonic()
                 typer.echo(self.words(), err=True)
         return unsettled
+
+    def whole(self, outcomes: Iterator[Taken]) -> bool:
+        """Go through them; False where another program has some in work, which may be killed before it is done."""
+        before = self.count["elsewhere"]
+        self.all(outcomes)
+        return self.count["elsewhere"] == before
 
     def trouble(self, error: SkindoseError) -> None:
         """Say why the registry cannot be used, or the log written; the same only once."""

@@ -31,3 +31,18 @@ def test_a_mistake_is_told(tmp_path, text):
     (tmp_path / site.FILE).write_text(text)
     with pytest.raises(SettingsError, match=site.FILE):
         site.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["", "0", "000-000", "unknown", " Anonymous ", "XXXX", "N O N E"])
+def test_a_number_that_is_nobodys_joins_no_strangers(number):
+    assert not site.Site().names_somebody(number)
+
+
+@pytest.mark.parametrize("number", ["4711", "ANON-0815", "P1", "UNKNOWN-17"])
+def test_other_numbers_are_somebodys(number):
+    assert site.Site().names_somebody(number)
+
+
+def test_a_site_names_its_own_stand_ins():
+    own = site.Site(nobodys_numbers=("Notfall",))
+    assert (own.names_somebody("NOTFALL"), own.names_somebody("unknown")) == (False, True)

@@ -168,6 +168,17 @@ def test_phantom_exposures_are_kept_apart(sqlite_home, feed, config):
     assert sorted(row.purpose for row in listed()) == ["patient", "test"]
 
 
+def test_a_number_that_stands_for_nobody_adds_no_strangers_up(sqlite_home, feed, config):
+    feed.put("a.dcm", made.report("a", number="Unknown"))
+    feed.put("b.dcm", made.report("b", number="Unknown"))
+    assert batch(feed.folder, "--config", config)["stored"] == 2
+    with open_registry():
+        from skindose.registry import reading
+
+        status = reading.status()
+    assert (status["procedures"], status["patients"]) == (2, 0)
+
+
 def test_no_identifier_is_in_log_or_output(sqlite_home, feed, config, tmp_path):
     feed.put(f"{made.NUMBER}.dcm", made.report("a"))
     feed.put("b.dcm", made.report("b")[:3000])
