@@ -21,7 +21,7 @@ UNSIGNED = "levels not yet signed by this site's physicist"
 # KAP / Ka,r outside these is a slip of unit rather than a field; a level is never scaled by it.
 FIELD_AREAS_CM2 = (10.0, 900.0)
 _STEP_SLACK = 1e-9  # 3.3 Gy is the third step of 0.1 Gy beyond 3 Gy although binary fractions say 2.9999999999999996
-_MOST_STEPS = 1_000_000_000
+_MOST_STEPS = 2**30
 
 
 @dataclass(frozen=True)
