@@ -188,4 +188,4 @@ def done(
     if as_json:
         print_json({"number": number, "noted": fresh})
     else:
-        typer.echo("Noted." if fresh else "It was done already.")
+        typer.echo("Noted." if fresh else f"{number} was done already and stays as noted: this outcome was not kept.")

@@ -35,6 +35,7 @@ LEVELS = {
     3: "very high dose",
     4: "highest level",
 }
+_NO_MAP = "no dose map could be made, the dose is not known from one"
 _REVIEW = "Review the map (placement, profile, assumptions) and sign it off or correct it within 5 working days."
 _CONTACTS = "Make the contacts below. A contact that was missed stays an open task; it is not \u201cno finding\u201d."
 _OF_THE_SUM = (
@@ -225,7 +226,7 @@ def link(alert: Alert) -> str:
 
 def headline(alert: Alert) -> str:
     """The mail's first line."""
-    return f"Level {alert.level} of {len(LEVELS)}: {LEVELS[alert.level]}"
+    return f"Level {alert.level} of {len(LEVELS)}: {LEVELS[alert.level] if alert.rule else _NO_MAP}"
 
 
 def under_headline(alert: Alert, facts: Facts) -> str:
@@ -259,6 +260,9 @@ def _asked(alert: Alert) -> Iterator[tuple[str, str]]:
 
 def _result(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     peak, totals = facts["peak"], facts["totals"]
+    if alert.of_sum:
+        yield "Earlier procedures", told(alert.earlier)
+        yield "This procedure", "what follows is of this procedure alone, not of the sum"
     yield "Peak skin dose", _peak(facts)
     if peak:
         yield "Where", where(peak)
@@ -267,7 +271,8 @@ def _result(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Air kerma at the reference point", format_dose_mgy(kerma_mgy)
     yield "Kerma-area product", format_quantity(kap, "Gy.cm2")
     yield from _reaction(facts, alert.of_sum)
-    yield "Earlier procedures", told(alert.earlier)
+    if not alert.of_sum:
+        yield "Earlier procedures", told(alert.earlier)
 
 
 def _peak(facts: Facts) -> str:

@@ -21,6 +21,7 @@ UNSIGNED = "levels not yet signed by this site's physicist"
 # KAP / Ka,r outside these is a slip of unit rather than a field; a level is never scaled by it.
 FIELD_AREAS_CM2 = (10.0, 900.0)
 _STEP_SLACK = 1e-9  # 3.3 Gy is the third step of 0.1 Gy beyond 3 Gy although binary fractions say 2.9999999999999996
+_MOST_STEPS = 2**30
 
 
 @dataclass(frozen=True)
@@ -276,10 +277,10 @@ def _probability(quantity: Quantity, most: float, level: Level, reached: bool) -
 
 
 def _steps(value: float, level: Level, comparison: str) -> int:
-    """Increments passed beyond the first level."""
+    """Increments passed beyond the first level; of an absurd value no more than a database's integer holds."""
     if level.step is None:
         return 0
-    passed = (value - level.level) / level.step
+    passed = min((value - level.level) / level.step, _MOST_STEPS)
     if comparison == ">":
         return max(0, math.ceil(passed - _STEP_SLACK) - 1)
     return max(0, math.floor(passed + _STEP_SLACK))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from skindose.errors import OutputError
 from skindose.report.mail import Envelope, compose, picture, subject
-from skindose.report.mail_words import ASKED, Alert, Earlier, allowed, plain, planned
+from skindose.report.mail_words import ASKED, Alert, Earlier, allowed, headline, plain, planned, sections
 from skindose.report.scene import DISCLAIMER
 from skindose.report.summary import summary
 from skindose.triggers.rules import Role
@@ -448,3 +448,14 @@ def test_a_number_and_its_unit_stay_on_one_line():
         lines = _wrapped("x" * (length % 70) + " " + words)
         for part in ("5.00 Gy", "100 %", "47.1 min"):
             assert any(part in line for line in lines), lines
+
+
+def test_without_a_map_no_level_of_dose_is_claimed(facts):
+    alert = make_alert(facts, rule="", quantity="")
+    assert headline(alert).startswith("Level 2 of 4: no dose map")
+
+
+def test_of_a_sum_comes_first_what_the_alert_is_about(facts):
+    alert = make_alert(facts, of_sum=True)
+    rows = [label for label, _ in next(one for one in sections(alert, allowed(facts)) if "Result" in one.title).rows]
+    assert rows[:3] == ["Earlier procedures", "This procedure", "Peak skin dose"]

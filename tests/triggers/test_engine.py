@@ -86,6 +86,15 @@ def test_increments_of_the_first_notification(quantity, value, steps):
     assert found.fired is (value >= found.level)
 
 
+@pytest.mark.parametrize("value", [1e30, 1e300])
+@pytest.mark.parametrize("comparison", [">=", ">"])
+def test_steps_of_an_absurd_value_fit_a_database_s_integer(value, comparison):
+    preset = site('kar = { level = 3.0, step = 1.0, unit = "Gy" }', f'comparison = "{comparison}"')
+    found = one(evaluate(preset, amounts(kar=value)), "site.a", "kar")
+    assert found.fired is True
+    assert 1e6 < found.steps < 2**31
+
+
 def test_a_step_is_reached_although_binary_fractions_fall_short():
     preset = site('psd = { level = 3.0, step = 0.1, unit = "Gy" }')
     assert (3.3 - 3.0) / 0.1 < 3
