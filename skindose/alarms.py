@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ def list_alerts(
     """List alerts with their mails, first raised first."""
     from skindose.registry import open_registry
 
-    with open_registry():
+    with open_registry(new=False):
         from skindose.registry import alerts, outgoing
 
         rows, waiting = alerts.listed(case, open_only), outgoing.waiting()
@@ -59,7 +60,8 @@ def list_alerts(
 
 
 def _line(row: dict[str, Any]) -> str:
-    what = f"{row['rule']}: {row['quantity']} from {row['level']} {row['unit']}" if row["rule"] else "no map"
+    value = f", is {row['value']:.3g}" if row["value"] is not None else ""
+    what = f"{row['rule']}: {row['quantity']} from {row['level']} {row['unit']}{value}" if row["rule"] else "no map"
     what += " (with earlier procedures)" if row["of_sum"] else ""
     state = row["not_mailed"] if row["state"] in ("unsigned", "old") else row["state"]
     by = f" by {row['acknowledged_by']}" if row["acknowledged_by"] else ""
@@ -90,7 +92,7 @@ def _at_work() -> Iterator[tuple[Registry, People]]:
     from skindose.registry import home, open_registry
 
     people = recipients.load(home.place().folder)
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         yield registry, people
 
 
@@ -112,7 +114,7 @@ def ack(
     from skindose.registry import open_registry
 
     who = _name(by)
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import alerts
 
         count = alerts.acknowledge(registry, case, who, note, rule)
@@ -152,7 +154,7 @@ def list_contacts(
     """List the contacts that are due, by day."""
     from skindose.registry import open_registry
 
-    with open_registry():
+    with open_registry(new=False):
         from skindose.registry import followups
 
         rows = followups.listed(case, every)
@@ -161,7 +163,10 @@ def list_contacts(
         return
     for row in rows:
         done = f"  done by {row['done_by']}: {row['outcome']}" if row["state"] == "done" else ""
-        typer.echo(f"{row['number']:5}  {row['from']} to {row['to']}  {row['case']}  {row['contact']}{done}")
+        over = "  OVERDUE" if row["state"] != "done" and row["to"] < date.today().isoformat() else ""
+        typer.echo(f"{row['number']:5}  {row['from']} to {row['to']}  {row['case']}  {row['contact']}{over}{done}")
+    if rows and not every:
+        typer.echo("After each: skindose followup done NUMBER --by NAME --outcome TEXT")
     typer.echo(f"{len(rows)} contact{'' if len(rows) == 1 else 's'}.")
 
 
@@ -181,7 +186,7 @@ def done(
     who = _name(by)
     if not outcome.strip():
         raise SettingsError("what came of it is needed", "--outcome", "Give it, if only: --outcome 'no finding'.")
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import followups
 
         fresh = followups.done(registry, number, who, outcome.strip(), finding)

@@ -242,7 +242,12 @@ def _keep(registry: Registry, file: _Wanted, work: _Work, owed: Owed) -> Taken:
     digest, path = file.digest, str(file.path)
     if work.incoming is None:
         return _quarantine(registry, digest, file.path, work.error or SkindoseError("unknown reason"), work.seconds)
-    received = store.receive(registry, work.incoming, work.result)
+    try:
+        received = store.receive(registry, work.incoming, work.result)
+    except SkindoseError:
+        raise
+    except Exception as error:  # one file's trouble is not the others'
+        return _quarantine(registry, digest, file.path, _in_words(error), work.seconds)
     if not received.current:
         owed.add(received.procedure)
     store.settle(registry, digest, path)

@@ -45,7 +45,7 @@ def status(as_json: AsJson = False) -> None:
     """Say how much is stored, and when each machine was last heard of."""
     from skindose.registry import open_registry
 
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import outgoing, reading
 
         document, waiting = {"database": registry.place.named, **reading.status()}, outgoing.waiting()
@@ -73,7 +73,7 @@ def list_procedures(
     """List procedures with their current result, newest first; or the files in quarantine."""
     from skindose.registry import open_registry
 
-    with open_registry():
+    with open_registry(new=False):
         from skindose.registry import reading
 
         if quarantine:
@@ -99,7 +99,7 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
     from skindose import earlier
     from skindose.registry import open_registry
 
-    with open_registry():
+    with open_registry(new=False):
         from skindose.registry import corrections, reading, signoff
 
         procedure = reading.find(case)
@@ -139,7 +139,7 @@ def settle(
 
     if not by.strip():
         raise SettingsError("a name is needed for the record", "--by", "Give it: --by NAME.")
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import store
 
         fresh = store.looked_at(registry, key.strip(), by.strip())
@@ -160,7 +160,7 @@ def verify(
     from skindose.registry import open_registry
 
     noted = _head(head)
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import check, reading
 
         faults = check.verify(registry, noted)
@@ -189,7 +189,7 @@ def export(
     from skindose.folder import write_result
     from skindose.registry import open_registry
 
-    with open_registry():
+    with open_registry(new=False):
         from skindose.registry import reading, signoff
 
         procedure = reading.find(case)

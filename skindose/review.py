@@ -110,7 +110,7 @@ def _correct(
     from skindose import correcting
     from skindose.registry import open_registry
 
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         opened = correcting.opened(case, config)
         by, reason = who
         if undo:
@@ -165,7 +165,7 @@ def signoff(
     """Sign that you reviewed the map of a result: placement, profile, assumptions. A newer one is unsigned again."""
     from skindose.registry import open_registry
 
-    with open_registry() as registry:
+    with open_registry(new=False) as registry:
         from skindose.registry import reading, signoff
 
         number, fresh = signoff.sign(registry, reading.find(case), version, (by, role), note)

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from skindose import alive, health
+from skindose import alive, health, recipients
 from skindose.cli import app
 from skindose.health import Options, State, notes, rhythm
-from skindose.health.database import _machine
+from skindose.health.database import _machine, _roles
 from skindose.registry import open_registry
 from skindose.registry.records import Heard
 from tests import mailserver
@@ -239,6 +239,19 @@ def test_a_mail_server_without_end_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(mail, "_LONGEST_S", 0.05)
     assert "was not done within" in mail._bounded(lambda: time.sleep(2)).reason
+
+
+def test_a_room_that_nobody_is_told_of_is_named(sqlite_home):
+    with open_registry() as registry:
+        made.receive(registry)
+        from skindose.registry import health
+
+        (machine,) = health.machines()
+    people = recipients.parse({"recipient": [{"role": "operator", "to": ["a@b.de"], "rooms": ["ELSEWHERE"]}]})
+    (note,) = _roles(machine, people)
+    assert (note.state, f"{machine.name}: nobody is told as operator" in note.what) == (State.FAULT, True)
+    here = recipients.parse({"recipient": [{"role": "operator", "to": ["a@b.de"], "rooms": [machine.name]}]})
+    assert list(_roles(machine, here)) == []
 
 
 # --- Rhythm

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from skindose import site
+from skindose import recipients, site
 from skindose.errors import RegistryError, SettingsError
 from skindose.health import rhythm
 from skindose.health.notes import Note, each, fault, lasting, ok, times, warning
+from skindose.recipients import People
 from skindose.registry import home, look_at
 from skindose.registry.records import Heard
 from skindose.units import bytes_to_mb
@@ -172,6 +173,9 @@ def _undone() -> Iterator[Note]:
         yield fault("results", what, "`skindose batch --recompute` on the feed says why.")
     if mapless:
         yield warning("results", f"{times(mapless, 'procedure')} without a map", "`skindose registry list` has them.")
+    if found := health.mixed():
+        what = f"the reports of {times(len(found), 'study', 'studies')} name different patients: {', '.join(found[:5])}"
+        yield fault("patients", what, "`skindose registry export CASE`: whose is it? They are in no patient's sum.")
     if not (quarantined or without or mapless):
         yield ok("results", "every procedure has its result and map")
 
@@ -179,9 +183,27 @@ def _undone() -> Iterator[Note]:
 def _machines(place: home.Place) -> Iterator[Note]:
     from skindose.registry import health
 
-    after_days = _silent_after(place)
+    after_days, people = _silent_after(place), _people(place)
     for machine in health.machines():
         yield from each("machine", partial(_machine, machine, after_days))
+        if datetime.now(UTC).date() - machine.last <= _RETIRED:
+            yield from _roles(machine, people)
+
+
+def _people(place: home.Place) -> People:
+    """Who is told; a mistake in the file is told elsewhere."""
+    try:
+        return recipients.load(place.folder)
+    except SettingsError:
+        return People()
+
+
+def _roles(machine: Heard, people: People) -> Iterator[Note]:
+    """Roles that somebody holds, but nobody for this machine."""
+    roles = sorted({one.role for one in people.recipient})
+    if missing := [role for role in roles if not people.addresses(role, machine.name)]:
+        what = f"{machine.name}: nobody is told as {', '.join(missing)}: rooms names other machines only"
+        yield fault("recipients", what, f"Add {machine.name} to rooms in {recipients.FILE}.")
 
 
 def _machine(machine: Heard, after_days: float | None) -> Iterator[Note]:

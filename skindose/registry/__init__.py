@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skindose.errors import SettingsError
+from skindose.errors import RegistryError, SettingsError
 from skindose.registry import home
 from skindose.registry.records import Computed, Current, Fault, Incoming, Kept, Received, Registry, Row, computed
 
@@ -24,18 +24,22 @@ __all__ = [
 ]  # fmt: skip
 
 _PATIENCE_S = 5
+_NONE = "Set SKINDOSE_HOME to its folder; `skindose registry init` makes a new one."
 
 
 @contextmanager
-def open_registry(who: str = "", plain: bool = False) -> Iterator[Registry]:
+def open_registry(who: str = "", plain: bool = False, new: bool = True) -> Iterator[Registry]:
     """The registry that the environment names; the first use makes it. Closed at the end.
 
     who      for the audit trail; default the system's user
     plain    keep plain identifiers, in their own table
+    new      make it where there is none; what only looks must not call an empty one "no alerts"
     raises   SettingsError for a DATABASE_URL that is not understood, or without Django;
              RegistryError where it cannot be opened, or does not fit the site's key or this program
     """
     place = home.place()
+    if not new and place.file is not None and not place.file.exists():
+        raise RegistryError("there is no registry", str(place.file), _NONE)
     _use(place.database)
     from skindose.registry import opening, settings
 

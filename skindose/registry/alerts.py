@@ -28,7 +28,7 @@ from skindose.registry.models import (
     lengthy,
     short,
 )
-from skindose.registry.reading import content
+from skindose.registry.reading import content, find
 from skindose.registry.records import Registry
 from skindose.registry.store import Hook, signed
 from skindose.triggers.rules import Rule
@@ -209,7 +209,7 @@ def address(entry: Entry, alerts: Sequence[Alert], people: People) -> int:
     """Put the mails of alerts into the outbox; returns how many. Roles that nobody holds are noted in the alert."""
     wanted: list[tuple[Alert, outgoing.To]] = []
     for alert in alerts:
-        document, station = json.loads(alert.document), alert.procedure.machine.station
+        document, station = json.loads(alert.document), alert.procedure.machine.room
         nobody = [role for role in document["roles"] if not people.addresses(role, station)]
         told = tuple(role for role in document["roles"] if role not in nobody)
         wanted += [(alert, outgoing.To(who, role, told)) for role in told for who in people.addresses(role, station)]
@@ -225,12 +225,13 @@ def address(entry: Entry, alerts: Sequence[Alert], people: People) -> int:
 def listed(case_number: str | None = None, open_only: bool = False) -> list[dict[str, Any]]:
     """Alerts with their mails, first raised first; nothing in it depends on the clock.
 
-    raises   RegistryError
+    raises   RegistryError, also for a case that there is not
     """
+    procedure = None if case_number is None else find(case_number)
     with guarded():
         rows = Alert.objects.select_related("procedure", "finding").order_by("pk")
-        if case_number is not None:
-            rows = rows.filter(procedure__case_number=case_number)
+        if procedure is not None:
+            rows = rows.filter(procedure_id=procedure)
         if open_only:
             rows = rows.exclude(state=ACKNOWLEDGED)
         alerts = list(rows)

@@ -52,7 +52,7 @@ def _step(entry: Entry, alert: Alert, people: People) -> tuple[int, list[To]]:
 
 
 def _recipients(alert: Alert, roles: list[str], step: int, people: People) -> Iterator[To]:
-    station = alert.procedure.machine.station
+    station = alert.procedure.machine.room
     if step == _DEPUTIES:
         for role in roles:
             for address in people.deputies(role, station):

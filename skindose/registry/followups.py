@@ -63,10 +63,11 @@ def listed(case_number: str | None = None, every: bool = False) -> list[dict[str
 
     raises   RegistryError
     """
+    procedure = None if case_number is None else reading.find(case_number)
     with guarded():
         rows = FollowUp.objects.select_related("procedure").order_by("due", "pk")
-        if case_number is not None:
-            rows = rows.filter(procedure__case_number=case_number)
+        if procedure is not None:
+            rows = rows.filter(procedure_id=procedure)
         return [_shown(row) for row in (rows if every else rows.exclude(state=DONE))]
 
 
@@ -86,18 +87,20 @@ def _shown(row: FollowUp) -> dict[str, Any]:
 
 
 def done(registry: Registry, number: int, by: str, outcome: str, finding: bool = False) -> bool:
-    """Note what came of a contact; False where it was done already.
+    """Note what came of a contact; False where it was done already and nothing was found since.
 
-    finding   something was found on the skin: the later contacts are due too, whatever the dose
+    finding   something was found on the skin: the later contacts are due too, whatever the dose; it is added to what
+              was noted before
     raises    RegistryError where there is no such contact
     """
     with audit.writing(registry.key_of("audit"), by, "follow-up done") as entry:
         row = FollowUp.objects.select_related("procedure").filter(pk=number).first()
         if row is None:
             raise RegistryError("there is no such contact", str(number), "`skindose followup list` has them.")
-        if row.state == DONE:
+        if row.state == DONE and (not finding or outcome in row.outcome):
             return False
-        row.state, row.done_by, row.done_at, row.outcome = DONE, short(by), now(), lengthy(outcome)
+        before = f"{row.outcome} ({row.done_by}); later: " if row.state == DONE else ""
+        row.state, row.done_by, row.done_at, row.outcome = DONE, short(by), now(), lengthy(before + outcome)
         entry.change(row)
         if finding:
             _add(entry, row.procedure, tuple(one for one in followup.CONTACTS if one.after_finding))

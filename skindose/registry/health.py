@@ -23,6 +23,7 @@ from skindose.registry.models import (
     Outgoing,
     Procedure,
     Quarantined,
+    Report,
     Site,
 )
 from skindose.registry.reading import content
@@ -167,6 +168,13 @@ def undone() -> tuple[int, int, int]:
     return quarantined, without, mapless
 
 
+def mixed() -> list[str]:
+    """Numbers of the cases whose reports name different patients."""
+    with guarded():
+        rows = Report.objects.values_list("procedure__case_number", "patient_id", "procedure__patient_id")
+        return sorted({number for number, own, first in rows.iterator() if own != first})
+
+
 def machines() -> list[Heard]:
     """Every machine that sent a report."""
     with guarded():
@@ -184,7 +192,7 @@ def _heard(row: Machine, came: date) -> Heard:
     days = sorted(day for day in map(_day, dates) if day is not None and day <= today)
     facts = json.loads(content(newest.result_id)) if newest else {"profile": {}, "calibration": {}}
     return Heard(
-        row.station or " ".join(filter(None, (row.manufacturer, row.model))) or "a machine without a name",
+        row.room or row.manufacturer or "a machine without a name",
         tuple(day for day in days if day.isoformat() >= first),
         days[-1] if days else came,
         str(facts["profile"].get("name", "")),

@@ -93,6 +93,11 @@ class Machine(models.Model):
             UniqueConstraint(fields=["manufacturer", "model", "serial", "station"], name="machine_once")
         ]
 
+    @property
+    def room(self) -> str:
+        """What lists and alerts.toml know it by: its station, else its model."""
+        return str(self.station or self.model)
+
 
 class Procedure(models.Model):
     """A study: what one or several reports tell of."""

@@ -255,7 +255,7 @@ def _facts(alerts: list[Alert], document: dict[str, Any]) -> AlertFacts:
     row = Computation.objects.get(procedure_id=head.procedure_id, version=said["version"])
     by = document["acknowledge_by"]
     return AlertFacts(
-        head.procedure.case_number, head.procedure_id, row.version, row.result_id, head.procedure.machine.station,
+        head.procedure.case_number, head.procedure_id, row.version, row.result_id, head.procedure.machine.room,
         head.severity, head.rule, head.quantity, said["signed_by"],
         datetime.fromisoformat(by) if by else head.raised_at,
         tuple(document["told"]), document["escalated_from"],

@@ -46,7 +46,7 @@ def find(case_number: str) -> int:
     raises   RegistryError
     """
     with guarded():
-        row = Procedure.objects.filter(case_number=case_number).values_list("pk", flat=True).first()
+        row = Procedure.objects.filter(case_number=case_number.strip().upper()).values_list("pk", flat=True).first()
     if row is None:
         raise RegistryError("there is no such case", case_number[:20], "`skindose registry list` has their numbers.")
     return int(row)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Min, OuterRef, Subquery
+from django.db.models import Min, OuterRef, Q, Subquery
 
 from skindose.errors import RegistryError
 from skindose.registry import audit
 from skindose.registry.guard import guarded
-from skindose.registry.models import Computation, Finding, Procedure, Signoff, lengthy
+from skindose.registry.models import Alert, Computation, Finding, Procedure, Signoff, lengthy
 from skindose.registry.records import Registry
 from skindose.registry.signing import plain
 
@@ -60,7 +60,7 @@ def document(procedure: int, version: int) -> dict[str, Any]:
 
 
 def pending() -> list[dict[str, Any]]:
-    """Cases in which something fired and whose current result nobody reviewed, the oldest first.
+    """Cases that alerted, or in which something fired, and whose current result nobody reviewed, the oldest first.
 
     since    when the first result was made that nobody reviewed; by the rules the review is due 5 working days later
     raises   RegistryError
@@ -74,7 +74,8 @@ def pending() -> list[dict[str, Any]]:
             peak=Subquery(own.values("peak_skin_dose_mgy")[:1]),
             signed=Subquery(reviewed.values("computation__version")[:1]),
         )
-        rows = rows.filter(newest__in=Finding.objects.filter(fired=True).values("computation_id"))
+        fired = Finding.objects.filter(fired=True).values("computation_id")
+        rows = rows.exclude(newest=None).filter(Q(newest__in=fired) | Q(pk__in=Alert.objects.values("procedure_id")))
         waiting = [row for row in rows if row.signed != row.version]
         found = [
             {

@@ -302,14 +302,19 @@ def _retract(entry: Entry, rows: Iterable[Report], why: str) -> int:
 
 
 def _follow_references(entry: Entry, procedure: Procedure) -> list[str]:
-    """Retract what a report of the procedure takes the place of, in whichever order they came; never all of them."""
+    """Retract what a report of the same patient takes the place of, in whichever order they came; never all of them."""
     rows = list(Report.objects.filter(procedure=procedure))
-    named = {uid for row in rows for uid in json.loads(row.predecessors) if uid != row.sop_instance_uid}
-    void = [row for row in rows if row.sop_instance_uid in named]
-    if len(void) == len(rows):
-        return ["the reports of this study refer to each other as replaced: all of them count; look at it"]
+    named = {
+        (uid, row.patient_id) for row in rows for uid in json.loads(row.predecessors) if uid != row.sop_instance_uid
+    }
+    void = [row for row in rows if (row.sop_instance_uid, row.patient_id) in named]
+    notes = []
+    if {row.sop_instance_uid for row in rows} & {uid for uid, _ in named} - {row.sop_instance_uid for row in void}:
+        notes.append("a report of another patient says that it takes the place of one of this study: not heeded")
+    if void and len(void) == len(rows):
+        return [*notes, "the reports of this study refer to each other as replaced: all of them count; look at it"]
     _retract(entry, (row for row in void if not row.retracted), "a report of the same study takes its place")
-    return []
+    return notes
 
 
 def _counting(procedure: Procedure) -> list[str]:

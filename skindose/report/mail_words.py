@@ -251,6 +251,7 @@ def sections(alert: Alert, facts: Facts) -> tuple[Section, ...]:
 
 def _asked(alert: Alert) -> Iterator[tuple[str, str]]:
     yield "Acknowledge by", long_time(alert.acknowledge_by)
+    yield "How", f"skindose alerts ack {alert.case} --by NAME, where skindose runs; or tell who looks after it"
     yield f"As {role_words(alert.role)}", ASKED.get(alert.role, _CONTACTS)
     if alert.escalated_from:
         yield "Escalated", f"The {role_words(alert.escalated_from)} did not acknowledge in time."

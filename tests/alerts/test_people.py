@@ -148,6 +148,37 @@ def test_a_contact_is_done_and_what_it_found_asks_for_more(sqlite_home):
         run("followup", "done", 999, *noted[3:])
 
 
+def test_what_is_found_after_a_contact_is_kept_too(sqlite_home):
+    with open_registry() as registry:
+        made.receive(registry)
+    first = ("followup", "done", 2, "--by", "B. Nurse", "--outcome", "no finding")
+    assert "Noted" in run(*first).stdout
+    later = ("followup", "done", 2, "--by", "Dr C", "--outcome", "ulcer", "--finding")
+    assert "Noted" in run(*later).stdout
+    assert "done by Dr C: no finding (B. Nurse); later: ulcer" in run("followup", "list", "--all").stdout
+    assert "12 months" in run("followup", "list").stdout
+
+
+def test_a_mistyped_case_is_no_all_clear(sqlite_home):
+    with open_registry() as registry:
+        case = made.receive(registry)
+    for command in ("alerts", "followup"):
+        assert f"{case}" in run(command, "list", "--case", f" {case.lower()}").stdout
+        with pytest.raises(RegistryError, match="no such case"):
+            run(command, "list", "--case", "K-1")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("alerts", "list"), ("alerts", "ack", "K-1", "--by", "A"), ("followup", "list"), ("registry", "list"),
+     ("registry", "status"), ("registry", "verify"), ("registry", "show", "K-1")],
+)  # fmt: skip
+def test_where_there_is_no_registry_nobody_reads_that_nothing_is_due(sqlite_home, command):
+    with pytest.raises(RegistryError, match="there is no registry"):
+        run(*command)
+    assert not sqlite_home.exists()
+
+
 def test_first_notifications_start_no_follow_up(sqlite_home):
     with open_registry() as registry:
         from skindose.registry import followups

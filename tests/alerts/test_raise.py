@@ -206,6 +206,6 @@ def test_the_list_of_the_command_line(sqlite_home):
     assert row["case"] == case
     assert not {"raised_at", "due_at", "next_at", "delivered_at"} & {*row, *row["mails"][0]}
     text = CliRunner().invoke(cli.app, ["alerts", "list"], catch_exceptions=False).stdout
-    assert f"{case}  level 2  ncrp-168.substantial: psd from 3 Gy  waiting" in text
+    assert f"{case}  level 2  ncrp-168.substantial: psd from 3 Gy, is 2.66  waiting" in text
     assert "nobody holds: followup_nurse" in text
     assert registered.NUMBER not in text + done.stdout

@@ -267,3 +267,15 @@ def test_what_is_not_there_is_said(home):
             reading.find("K-1")
         with pytest.raises(RegistryError, match="no such result"):
             reading.open_kept(1)
+
+
+def test_a_report_of_another_patient_takes_no_ones_place(sqlite_home):
+    mine, foreign = made.report(), made.report(events=(7,), instance="2", number="OTHER", replaces=("1",))
+    with open_registry() as registry:
+        from skindose.registry import health, reading
+
+        first = receive(registry, mine)
+        notes = receive(registry, foreign).notes
+        assert any("not heeded" in note for note in notes)
+        assert [report["retracted"] for report in reading.reports(first.procedure)] == [False, False]
+        assert health.mixed() == [first.case_number]
