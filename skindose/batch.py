@@ -17,6 +17,7 @@ from skindose.errors import InputError, OutputError, SkindoseError, reason
 from skindose.folder import write_result
 from skindose.model import Procedure
 from skindose.pipeline import compute
+from skindose.pool import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _done(planned: list[_Job], jobs: int) -> Iterator[Outcome]:
     if jobs <= 1 or len(planned) <= 1:
         yield from map(_do, planned)
         return
-    pool = ProcessPoolExecutor(max_workers=min(jobs, len(planned)))
+    pool = ProcessPoolExecutor(min(jobs, len(planned)), initializer=end_with_parent)
     try:
         futures = {pool.submit(_do, job): job for job in planned}
         for future in as_completed(futures):

@@ -138,10 +138,10 @@ class Pool:
 def _start(most_threads: int) -> None:
     """In a new process."""
     threads.limit(most_threads)
-    _end_with_parent()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed waits for work for ever, because the workers hold the queue's other end too."""
     parent = multiprocessing.parent_process()
     if parent is not None:

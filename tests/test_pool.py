@@ -4,10 +4,13 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from skindose.errors import InputError
-from skindose.pool import Pool
+from skindose.pool import Pool, end_with_parent
 
 
 def halve(number):
@@ -40,6 +43,13 @@ def kill_itself(pipe):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def kill_itself_with_another_pool(pipe):
+    """As `skindose run` has it: its processes may know each other's pipes."""
+    with ProcessPoolExecutor(2, initializer=end_with_parent) as pool:
+        pipe.send([done.result() for done in [pool.submit(own_number), pool.submit(own_number)]])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def is_there(number):
     """Not so where it waits for somebody to ask for its exit code, which nobody does in some containers."""
     try:
@@ -51,9 +61,10 @@ def is_there(number):
         return False
 
 
-def test_no_worker_outlives_its_parent():
+@pytest.mark.parametrize("end", [kill_itself, kill_itself_with_another_pool])
+def test_no_worker_outlives_its_parent(end):
     here, there = multiprocessing.Pipe()
-    parent = multiprocessing.get_context("spawn").Process(target=kill_itself, args=(there,))
+    parent = multiprocessing.get_context("spawn").Process(target=end, args=(there,))
     parent.start()
     workers = here.recv()
     parent.join()
