@@ -104,17 +104,23 @@ def show(case: CaseNumber, as_json: AsJson = False) -> None:
 
         procedure = reading.find(case)
         signed = signoff.of_procedure(procedure)
+        rows = {row.procedure: row for row in reading.procedures(None, procedure)}
+        own = rows.pop(procedure)
         document: dict[str, Any] = {
-            "case": case,
+            "case": own.case_number,
+            "date": own.study_date or None,
+            "station": own.station or None,
+            "fired": list(own.fired),
             "reports": reading.reports(procedure),
             "results": [{**one, "reviewed": signed.get(one["version"], [])} for one in reading.versions(procedure)],
             "corrections": corrections.history(procedure),
             "sums": earlier.shown(procedure),
-            "same_patient": [row.case_number for row in reading.procedures(None, procedure) if row.case_number != case],
+            "same_patient": [row.case_number for row in rows.values()],
         }
     if as_json:
         print_json(document)
         return
+    typer.echo(_line(own))
     for report in document["reports"]:
         state = f"retracted: {report['why']}" if report["retracted"] else "counts"
         typer.echo(f"report {report['sha256'][:12]}, {report['received_at']}, {state}")
