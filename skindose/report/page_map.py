@@ -187,12 +187,13 @@ def _falls(
     """By event, how far the levels fall of cells with these final doses; `highest` gets all cells' highest after it."""
     assert result.dosemap is not None
     dosemap = result.dosemap
-    cells, final_mgy = final
+    least = np.finfo(float).tiny  # below it is no number to divide by, which some damaged reports come to
+    cells, final_mgy = final[0], np.maximum(final[1], least)
     so_far_mgy, level = np.zeros(len(dosemap.dose_mgy)), start
     for first, last in _hits_of_events(result):
         hits = slice(first, last)
         so_far_mgy += np.bincount(dosemap.cell[hits], dosemap.hit_dose_mgy[hits], len(so_far_mgy))
-        share = np.maximum(so_far_mgy[cells], np.finfo(float).tiny) / final_mgy
+        share = np.maximum(so_far_mgy[cells], least) / final_mgy
         now = np.minimum(start, np.maximum(np.rint(-np.log(share) / _LOG_STEP), 0.0))
         fall: ByteArray = (level - now).astype("<u2").view(np.uint8).reshape(-1, 2).T
         level = now
