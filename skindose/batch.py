@@ -13,7 +13,7 @@ from typing import Any
 
 from skindose import rdsr
 from skindose.config import Settings
-from skindose.errors import InputError, OutputError, SkindoseError, reason
+from skindose.errors import KEEP_FILE, NO_MEMORY, InputError, OutputError, SkindoseError, reason, unforeseen
 from skindose.folder import write_result
 from skindose.model import Procedure
 from skindose.pipeline import compute
@@ -68,7 +68,7 @@ def _done(planned: list[_Job], jobs: int) -> Iterator[Outcome]:
             try:
                 yield future.result()
             except Exception as error:  # a worker that was killed must not take the other files with it
-                yield Outcome(futures[future].paths[0].name, error=_unforeseen(error))
+                yield Outcome(futures[future].paths[0].name, error=unforeseen(error, KEEP_FILE))
     finally:
         pool.shutdown(cancel_futures=True)  # who stops the program does not wait for the files not yet begun
 
@@ -157,9 +157,9 @@ def _do(job: _Job) -> Outcome:
     except SkindoseError as error:
         return Outcome(name, error=error.at(name))
     except MemoryError:
-        return Outcome(name, error=InputError("not enough memory", name, "Run fewer --jobs, or a coarser phantom."))
+        return Outcome(name, error=InputError(NO_MEMORY, name, "Run fewer --jobs, or a coarser phantom."))
     except Exception as error:  # a traceback never reaches a user, and the other files go on
-        return Outcome(name, error=_unforeseen(error).at(name))
+        return Outcome(name, error=unforeseen(error, KEEP_FILE).at(name))
     copies = len(job.paths) - len(result.procedure.inputs)
     told = (
         (f"{copies} of the {len(job.paths)} files are copies of another (same bytes), counted once",) if copies else ()
@@ -176,11 +176,3 @@ def _read(job: _Job) -> Procedure:
         f"{job.unread} of the files to be merged could not be read: if they are of this study, its dose is incomplete."
     )
     return replace(joined, warnings=(lacks, *joined.warnings))
-
-
-def _unforeseen(error: BaseException) -> SkindoseError:
-    """An error nobody planned for; SKINDOSE_DEBUG=1 raises it instead, for developers."""
-    if os.environ.get("SKINDOSE_DEBUG") == "1":
-        raise error
-    kind = type(error).__name__
-    return SkindoseError(f"an error inside the program ({kind})", remedy="Keep the file and report it to the makers.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from enum import IntEnum
 
 
@@ -84,3 +85,26 @@ def reason(error: OSError | UnicodeError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "no space left on the disk"
     return (error.strerror or str(error) or "unknown reason").lower()
+
+
+NO_MEMORY = "not enough memory"
+KEEP_FILE = "Keep the file and report it to the makers."
+
+
+def unforeseen(error: BaseException, remedy: str = "") -> SkindoseError:
+    """An error nobody planned for, as one of ours; SKINDOSE_DEBUG=1 raises it instead, for developers."""
+    if os.environ.get("SKINDOSE_DEBUG") == "1":
+        raise error
+    return SkindoseError(f"an error inside the program ({type(error).__name__})", remedy=remedy)
+
+
+def in_words(error: Exception, remedy: str) -> SkindoseError:
+    """Whatever stopped the work on one file or case, as an error of ours: it is not the others' trouble.
+
+    remedy   for one that nobody planned for
+    """
+    if isinstance(error, SkindoseError):
+        return error
+    if isinstance(error, MemoryError):
+        return InputError(NO_MEMORY, remedy="Run fewer --jobs.")
+    return unforeseen(error, remedy)

@@ -18,7 +18,7 @@ from typing import Any
 from skindose import dependence, rdsr, summing
 from skindose import recompute as again
 from skindose.dependence import Task, task
-from skindose.errors import DamagedError, InputError, SkindoseError, reason
+from skindose.errors import KEEP_FILE, NO_MEMORY, DamagedError, InputError, SkindoseError, in_words, reason
 from skindose.owed import Owed
 from skindose.pipeline import compute_case
 from skindose.pool import Pool
@@ -28,7 +28,6 @@ from skindose.report.summary import summary
 
 SETTLED_S = 2.0  # for so long nobody has written into a file that is taken
 _CHUNK = 32  # files that are looked up and claimed together
-_NO_MEMORY = "not enough memory"  # may be there next time
 _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 
 
@@ -103,7 +102,7 @@ def take(registry: Registry, files: Iterable[Path], how: Task, pool: Pool, owed:
         held.release()
     for procedure in owed.all():
         taken = _join(registry, procedure, how, pool, "reports of one study joined")
-        if taken.what == "failed" and taken.reason != _NO_MEMORY:
+        if taken.what == "failed" and taken.reason != NO_MEMORY:
             owed.failed(registry, procedure, taken.reason)
         elif taken.what == "joined":
             owed.paid(procedure)
@@ -247,13 +246,13 @@ def _keep(registry: Registry, file: _Wanted, work: _Work, owed: Owed) -> Taken:
     except SkindoseError:
         raise
     except Exception as error:  # one file's trouble is not the others'
-        return _quarantine(registry, digest, file.path, _in_words(error), work.seconds)
+        return _quarantine(registry, digest, file.path, in_words(error, KEEP_FILE), work.seconds)
     if not received.current:
         owed.add(received.procedure)
     store.settle(registry, digest, path)
     if work.error is not None:
         store.quarantine(registry, digest, path, work.error.what, work.error.remedy)
-        if work.error.what != _NO_MEMORY:
+        if work.error.what != NO_MEMORY:
             owed.failed(registry, received.procedure, work.error.what, of=digest)
         return Taken("failed", digest, received.case_number, work.seconds, work.error.what, received.notes)
     return Taken(
@@ -297,7 +296,7 @@ def _work(data: bytes, how: Task) -> _Work:
     try:
         found = rdsr.arrival(data, name)
     except Exception as error:  # one file's trouble is not the others'
-        return _Work(error=_in_words(error), seconds=time.perf_counter() - start)
+        return _Work(error=in_words(error, KEEP_FILE), seconds=time.perf_counter() - start)
     who, head, source = found.identity, found.procedure.header, found.procedure.inputs[0]
     incoming = Incoming(
         data=b"",  # who sent them has them
@@ -321,16 +320,4 @@ def _computed(procedure: Any, how: Task, why: str) -> tuple[Computed | None, Ski
         records = dependence.kept_records(how.settings, made_with)
         return computed(result, summary(result), made_with, why, records), None
     except Exception as error:  # one file's trouble is not the others'
-        return None, _in_words(error)
-
-
-def _in_words(error: Exception) -> SkindoseError:
-    """What went wrong with a file; raised again for who looks for a mistake in the program."""
-    if isinstance(error, SkindoseError):
-        return error
-    if isinstance(error, MemoryError):
-        return InputError(_NO_MEMORY, remedy="Run fewer --jobs.")
-    if os.environ.get("SKINDOSE_DEBUG") == "1":
-        raise error
-    what = f"an error inside the program ({type(error).__name__})"
-    return SkindoseError(what, remedy="Keep the file and report it to the makers.")
+        return None, in_words(error, KEEP_FILE)

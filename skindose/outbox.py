@@ -6,7 +6,6 @@ Several may run at once: each mail is claimed by one of them before it is sent (
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from skindose import earlier, notify
-from skindose.errors import SkindoseError
+from skindose.errors import SkindoseError, unforeseen
 from skindose.notify import MailServer, Outcome, State
 from skindose.recipients import People
 from skindose.registry import Registry
@@ -108,9 +107,7 @@ def _try(letter: Any, making: _Making, deliver: Deliver) -> Outcome:
     except SkindoseError as error:
         return Outcome(State.LATER, None, f"the mail cannot be made: {error.what}", error.remedy)
     except Exception as error:  # one mail's trouble is not the others'
-        if os.environ.get("SKINDOSE_DEBUG") == "1":
-            raise
-        what = f"the mail cannot be made: an error inside the program ({type(error).__name__})"
+        what = f"the mail cannot be made: {unforeseen(error).what}"
         return Outcome(State.LATER, None, what, "Report it to the makers.")
     return deliver(message, [letter.recipient], making.server)[letter.recipient]
 

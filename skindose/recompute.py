@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from skindose import corrected, dependence, normalise, rdsr
 from skindose.case import Case, Revision
 from skindose.corrected import Correction
 from skindose.dependence import Configuration, Standing, Task
-from skindose.errors import DamagedError, InputError, SkindoseError
+from skindose.errors import DamagedError, SkindoseError, in_words
 from skindose.model import Result
 from skindose.pipeline import compute_case
 from skindose.prepare import again, prepare
@@ -246,15 +245,8 @@ def make(of: Source, how: Task) -> Made:
         records = dependence.kept_records(how.settings, configuration)
         made = computed(result, summary(result), configuration, of.why, records)
         return Made(made, None, time.perf_counter() - start)
-    except SkindoseError as error:
-        return Made(None, error, time.perf_counter() - start)
-    except MemoryError:
-        return Made(None, InputError("not enough memory", remedy="Run fewer --jobs."))
     except Exception as error:  # one case's trouble is not the others'
-        if os.environ.get("SKINDOSE_DEBUG") == "1":
-            raise
-        what = f"an error inside the program ({type(error).__name__})"
-        return Made(None, SkindoseError(what, remedy="Report it to the makers."))
+        return Made(None, in_words(error, "Report it to the makers."), time.perf_counter() - start)
 
 
 def _make(of: Source, how: Task) -> tuple[Result, dict[str, Any]]:

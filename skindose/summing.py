@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ import numpy as np
 
 from skindose import __version__, cumulative, dryrun
 from skindose.cumulative import Cumulative, Part
-from skindose.errors import DamagedError, InputError, SkindoseError
+from skindose.errors import DamagedError, InputError, SkindoseError, unforeseen
 from skindose.pool import Pool
 from skindose.registry import Registry
 from skindose.registry.packing import pack_map, skin_digest
@@ -172,9 +171,7 @@ def _work(
         except SkindoseError as error:
             added = error
         except Exception as error:  # one patient's trouble is not the others'
-            if os.environ.get("SKINDOSE_DEBUG") == "1":
-                raise
-            added = SkindoseError(f"procedures cannot be added: an error inside the program ({type(error).__name__})")
+            added = SkindoseError(f"procedures cannot be added: {unforeseen(error).what}")
         found.append((added, time.perf_counter() - start))
     return found
 

@@ -93,12 +93,3 @@ def pending() -> list[dict[str, Any]]:
 def _since(procedure: int, reviewed: int) -> Any:
     later = Computation.objects.filter(procedure_id=procedure, version__gt=reviewed)
     return later.aggregate(first=Min("made_at"))["first"]
-
-
-def reviewed(procedures: list[int] | None = None) -> set[tuple[int, int]]:
-    """(procedure, version) of everything that was reviewed."""
-    with guarded():
-        rows = Signoff.objects.all()
-        if procedures is not None:
-            rows = rows.filter(computation__procedure_id__in=procedures)
-        return set(rows.values_list("computation__procedure_id", "computation__version"))
